@@ -1,0 +1,121 @@
+"""The interface of a workload: model, data, loss and metric, the same for every submission."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+SPLITS = ("train", "validation", "test")
+ROLES = ("embedding", "hidden_matrix", "convolution", "bias", "norm", "output")
+
+Data = Mapping[str, Tensor]
+"""The tensors of one split by name."""
+
+
+class Batch(NamedTuple):
+    """Inputs and targets of a training step; the first dimension of both is the example."""
+
+    inputs: Tensor
+    targets: Tensor
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where the data of a workload come from.
+
+    `kind` is `real` (the original files, from `root` or else downloaded into the cache) or `synthetic` (procedural, no
+    file needed). A workload whose data are computed, such as modular arithmetic, has the same data for both.
+    """
+
+    kind: str = "real"
+    root: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload(ABC):
+    """What a submission trains. Subclasses are frozen dataclasses whose fields are their sizes.
+
+    Targets, budgets and evaluation points are not here: a suite's config gives them to the referee, and the trainee,
+    which holds a workload too, never learns the target.
+    """
+
+    metric: ClassVar[str]
+    """The entry of `evaluate` that the target is on."""
+    higher_is_better: ClassVar[bool]
+    output_layer: ClassVar[str] = "head"
+    """The name, in the model, of the layer that makes the predictions."""
+
+    batch_size: int
+    precision: str = "float32"
+    """`float32`, or `bfloat16` for autocast in `loss` and `evaluate`."""
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("float32", "bfloat16"):
+            raise ValueError(f"precision is {self.precision!r}: choose float32 or bfloat16")
+
+    @abstractmethod
+    def build_model(self, generator: torch.Generator) -> nn.Module:
+        """Build the model on the CPU; every initial weight comes from `generator`, none from torch's global state."""
+
+    @abstractmethod
+    def load(self, split: str, source: DataSource) -> Data:
+        """Load one of `SPLITS` as CPU tensors; the harness puts them on the device.
+
+        Raises `UsageError` naming the folder or command that would provide data that are missing.
+        """
+
+    @abstractmethod
+    def examples(self, data: Data) -> int:
+        """Count the examples of a split: the indices that `batch` takes are 0 to this number."""
+
+    @abstractmethod
+    def batch(self, data: Data, indices: Tensor, generator: torch.Generator) -> Batch:
+        """Gather the examples at `indices` (int64, on the device), augmented with draws from `generator`."""
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Compute the mean training loss of `batch`, a scalar."""
+
+    @abstractmethod
+    def evaluate(self, model: nn.Module, data: Data) -> dict[str, float]:
+        """Compute the metrics of `model` (already in evaluation mode, gradients off) on a whole split."""
+
+    def parameter_roles(self, model: nn.Module) -> dict[str, str]:
+        """Say for each parameter, by name, which of `ROLES` it plays."""
+        roles = {}
+        for module_name, module in model.named_modules():
+            for name, parameter in module.named_parameters(recurse=False):
+                full_name = f"{module_name}.{name}" if module_name else name
+                roles[full_name] = self._role(module_name, module, name, parameter)
+        return roles
+
+    def _role(self, module_name: str, module: nn.Module, name: str, parameter: Tensor) -> str:
+        if name == "bias" or (parameter.ndim <= 1 and name.endswith("bias")):
+            return "bias"
+        if isinstance(module, nn.Embedding):
+            return "embedding"
+        if isinstance(module, nn.modules.batchnorm._BatchNorm | nn.LayerNorm | nn.GroupNorm | nn.RMSNorm):
+            return "norm"
+        if module_name == self.output_layer:
+            return "output"
+        if parameter.ndim == 4:
+            return "convolution"
+        if parameter.ndim == 2:
+            return "hidden_matrix"
+        raise TypeError(f"{type(self).__name__}.parameter_roles: no role known for {module_name}.{name} of {type(module)}")
+
+    def autocast(self, device: torch.device) -> AbstractContextManager:
+        """Give the context in which forward passes run at this workload's precision."""
+        return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    @abstractmethod
+    def draw_variant(self, seed: int) -> "Workload":
+        """Draw a workload of the same kind with other sizes, for runs on problems that no author has seen.
+
+        Everything drawn (width, depth, activation, initialisation, data subset) is a field of the dataclass.
+        """

@@ -1,0 +1,1 @@
+"""The training algorithms: one folder each, with what they share (schedules, parameter groups, averaging) beside them."""
