@@ -1,1 +1,1 @@
-"""The training algorithms: one folder each, with what they share (schedules, parameter groups, averaging) beside them."""
+"""The training algorithms: one folder each, with what they share (schedules, groups, averaging) beside them."""

@@ -1,0 +1,55 @@
+"""A base for optimizers whose update is written once for lists of tensors, as fast as torch's own `foreach` ones."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Tensors = list[Tensor]
+
+
+class ForeachOptimizer(torch.optim.Optimizer):
+    """An optimizer that a subclass finishes with `buffers` and `update`.
+
+    `buffers` names what is kept for each parameter, zeros at first; `group["step"]` counts steps from 1.
+    Weight decay is decoupled (Loshchilov & Hutter 2019, algorithm 2): w <- (1 - learning rate * weight decay) w before
+    the update, unless the subclass sets `decoupled` to False, when it is added to the gradient (L2).
+    """
+
+    buffers: tuple[str, ...] = ()
+    decoupled = True
+
+    def __init__(self, parameters: Any, lr: float, weight_decay: float = 0.0, **options: Any) -> None:
+        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay, "step": 0, **options})
+
+    def update(self, group: dict[str, Any], weights: Tensors, gradients: Tensors, *buffers: Tensors) -> None:
+        """Update `weights` and `buffers`, in place, from `gradients`, which may be overwritten."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            weights = [p for p in group["params"] if p.grad is not None]
+            if not weights:
+                continue
+            gradients = [p.grad for p in weights]
+            group["step"] += 1
+            if group["weight_decay"] != 0.0:
+                if self.decoupled:
+                    torch._foreach_mul_(weights, 1.0 - group["lr"] * group["weight_decay"])
+                else:
+                    torch._foreach_add_(gradients, weights, alpha=group["weight_decay"])
+            self.update(group, weights, gradients, *(self.buffer(name, weights) for name in self.buffers))
+        return loss
+
+    def buffer(self, name: str, weights: Tensors) -> Tensors:
+        """Give the buffer `name` of each of `weights`, zeros where it is new."""
+        for p in weights:
+            if name not in self.state[p]:
+                self.state[p][name] = torch.zeros_like(p, memory_format=torch.preserve_format)
+        return [self.state[p][name] for p in weights]
