@@ -49,10 +49,16 @@ class Workload(ABC):
     higher_is_better: ClassVar[bool]
     output_layer: ClassVar[str] = "head"
     """The name, in the model, of the layer that makes the predictions."""
+    training_sample: ClassVar[int] = 1000
+    """How many training examples, `first(data, training_sample)`, tell how well training data are fitted."""
 
     batch_size: int
     precision: str = "float32"
     """`float32`, or `bfloat16` for autocast in `loss` and `evaluate`."""
+    training_examples: int | None = None
+    """Train on the first so many examples of the training split; None: on all of them."""
+    validation_examples: int | None = None
+    """Validate on the first so many examples of the validation split; None: on all of them."""
 
     def __post_init__(self) -> None:
         if self.precision not in ("float32", "bfloat16"):
@@ -62,12 +68,25 @@ class Workload(ABC):
     def build_model(self, generator: torch.Generator) -> nn.Module:
         """Build the model on the CPU; every initial weight comes from `generator`, none from torch's global state."""
 
-    @abstractmethod
     def load(self, split: str, source: DataSource) -> Data:
-        """Load one of `SPLITS` as CPU tensors; the harness puts them on the device.
+        """Load one of `SPLITS` as contiguous CPU tensors, cut to the number of examples that the sizes ask for.
 
-        Raises `UsageError` naming the folder or command that would provide data that are missing.
+        The harness puts them on the device. Raises `UsageError` naming the folder or command that would provide data
+        that are missing.
         """
+        if split not in SPLITS or source.kind not in ("real", "synthetic"):
+            raise ValueError(f"no {source.kind} data of split {split!r}: choose one of {SPLITS}, real or synthetic")
+        limit = {"train": self.training_examples, "validation": self.validation_examples}.get(split)
+        data = self.load_all(split, source)
+        return data if limit is None else self.first(data, limit)
+
+    @abstractmethod
+    def load_all(self, split: str, source: DataSource) -> Data:
+        """Load all of a split, as `load`: examples in an order that makes the first of them a fair sample."""
+
+    def first(self, data: Data, examples: int) -> Data:
+        """Take the first `examples` examples of a split, all if there are fewer; they are a fair sample of it."""
+        return {name: tensor[:examples] for name, tensor in data.items()}
 
     @abstractmethod
     def examples(self, data: Data) -> int:
@@ -84,6 +103,11 @@ class Workload(ABC):
     @abstractmethod
     def evaluate(self, model: nn.Module, data: Data) -> dict[str, float]:
         """Compute the metrics of `model` (already in evaluation mode, gradients off) on a whole split."""
+
+    def reaches(self, metrics: Mapping[str, float], target: float) -> bool:
+        """Say whether `metrics` are at or past `target`; a metric that is not a number never is."""
+        value = metrics[self.metric]
+        return value >= target if self.higher_is_better else value <= target
 
     def parameter_roles(self, model: nn.Module) -> dict[str, str]:
         """Say for each parameter, by name, which of `ROLES` it plays."""
@@ -107,7 +131,9 @@ class Workload(ABC):
             return "convolution"
         if parameter.ndim == 2:
             return "hidden_matrix"
-        raise TypeError(f"{type(self).__name__}.parameter_roles: no role known for {module_name}.{name} of {type(module)}")
+        raise TypeError(
+            f"{type(self).__name__}.parameter_roles: no role known for {module_name}.{name} of {type(module)}"
+        )
 
     def autocast(self, device: torch.device) -> AbstractContextManager:
         """Give the context in which forward passes run at this workload's precision."""
