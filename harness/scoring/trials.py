@@ -1,0 +1,105 @@
+"""The table of trials that scores are made from: its columns, its checks, and the trial of each study that counts."""
+
+import numpy as np
+import pandas as pd
+
+from harness.errors import UsageError
+from harness.scoring.rules import Rules
+
+KEY = ("submission", "workload", "study", "trial")
+REQUIRED = (*KEY, "time_to_target")
+STATUSES = (
+    "target_reached",
+    "budget_exhausted",
+    "diverged",
+    "hung",
+    "out_of_memory",
+    "crashed",
+    "disqualified",
+    "interrupted",
+    "missing",
+)
+INCOMPLETE = ("out_of_memory", "crashed", "disqualified", "interrupted", "missing")
+"""A trial that ended so says nothing about training speed: it is named, and never silently a miss."""
+DEFAULTS = {
+    "suite": "",
+    "protocol": "",
+    "ruleset": "",
+    "path": "",
+    "eval_index_at_target": 0,
+    "n_evals": 1,
+    "last_seconds": np.nan,
+    "last_step": np.nan,
+    "budget_seconds": np.nan,
+    "role": "base",
+    "base_workload": "",
+}
+"""What a table that leaves a column out means by it."""
+MEASURES = {"time_to_target": "s", "steps_to_target": "steps"}
+"""What can be scored, and its unit."""
+
+
+def prepare_trials(trials: pd.DataFrame) -> pd.DataFrame:
+    """Check a table of trials (one row each, columns as in harness/scoring/README.md) and fill in optional columns.
+
+    Names become categories in alphabetical order, so that the order of rows decides nothing. Only `target_reached`
+    counts as reached: the time and steps of every other status become infinite.
+    Raises `UsageError` for a missing column, an unknown status, a negative time or two rows for one trial.
+    """
+    absent = [column for column in REQUIRED if column not in trials]
+    if absent:
+        raise UsageError(
+            f"table of trials: column {absent[0]!r} is missing (there are: {', '.join(map(str, trials.columns))}); "
+            f"it needs {', '.join(REQUIRED)}"
+        )
+    trials = trials.assign(**{column: value for column, value in DEFAULTS.items() if column not in trials})
+    if "flags" not in trials:
+        trials["flags"] = [()] * len(trials)
+    if "status" not in trials:
+        reached = np.isfinite(trials["time_to_target"])
+        trials["status"] = np.where(reached, "target_reached", "budget_exhausted")
+    for column in ("submission", "workload"):
+        trials[column] = trials[column].astype(str).astype("category")
+    _check(trials)
+    for column in trials.columns.intersection(list(MEASURES)):
+        trials[column] = trials[column].where(trials["status"] == "target_reached", np.inf).astype(float)
+    return trials
+
+
+def _check(trials: pd.DataFrame) -> None:
+    statuses = trials["status"].astype("category")
+    for status in statuses.cat.categories.difference(STATUSES):
+        row = trials[statuses == status].iloc[0]
+        raise UsageError(f"{name_trial(row)}: status is {status!r}; it must be one of {', '.join(STATUSES)}")
+    for column, unit in MEASURES.items():
+        if column not in trials:
+            continue
+        wrong = ~(trials[column] >= 0) | ((trials["status"] == "target_reached") & np.isinf(trials[column]))
+        if wrong.any():
+            row = trials[wrong].iloc[0]
+            raise UsageError(
+                f"{name_trial(row)}: {column} is {row[column]}; it must be a number of {unit} from 0 on, "
+                f"and finite for target_reached"
+            )
+    duplicated = trials.duplicated(["suite", "ruleset", *KEY], keep=False)
+    if duplicated.any():
+        first, second = [row for _, row in trials[duplicated].sort_values([*KEY, "path"], kind="stable")[:2].iterrows()]
+        raise UsageError(f"two rows for one trial: {name_trial(first)} and {name_trial(second)}; leave one out")
+
+
+def name_trial(row: pd.Series) -> str:
+    """Name a trial for a message: where it is stored when that is known, else its key."""
+    key = f"{row['submission']}/{row['workload']}/study {row['study']}/trial {row['trial']}"
+    return str(row["path"]) if row["path"] else key
+
+
+def counting_trials(trials: pd.DataFrame, rules: Rules, measure: str = "time_to_target") -> pd.DataFrame:
+    """Pick the row of each (submission, workload, study) that counts, from a prepared table; ties go to the faster."""
+    if rules.skip_unevaluated:
+        trials = trials[trials["n_evals"] > 0]
+    keys = [trials[measure]]
+    if rules.counting_trial == "first_evaluation":
+        keys.append(trials["eval_index_at_target"].where(np.isfinite(trials[measure]), np.inf))
+    cell = [trials["study"], trials["workload"].cat.codes, trials["submission"].cat.codes]
+    ordered = trials.iloc[np.lexsort([trials["trial"], *keys, *cell])]
+    return ordered[~ordered.duplicated(["submission", "workload", "study"])]
