@@ -1,0 +1,60 @@
+"""The command line: `timetrial VERB`. Each verb is a module of `harness.commands`, imported when it is asked for."""
+
+import argparse
+import importlib
+import sys
+
+from harness.errors import UsageError
+
+VERBS = {
+    "list": "show workloads, suites, submissions and rulesets",
+    "new": "make a submission folder from the template",
+    "check": "read a submission, lint its source and run some steps on every workload",
+    "run": "run the trials of one or several submissions; goes on where it was stopped",
+    "status": "show what of a run is done, running, missing or failed, and why",
+    "score": "score runs, with confidence intervals",
+    "report": "write leaderboard, plots and training curves of runs",
+    "submit": "check a complete run and add it to the committed leaderboard",
+    "doctor": "show hardware, libraries, data found and the timing noise of this machine",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run `timetrial`; gives the exit code: 0 all is well, 1 a trial or check failed, 2 wrong usage."""
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(
+        prog="timetrial",
+        description="Which training algorithm reaches the target first?",
+        epilog="example: timetrial run submission=[sgd,adamw] suite=quickstart && timetrial score quickstart",
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    asked = next((word for word in given if word in VERBS), None)
+    for verb, summary in VERBS.items():
+        if verb == asked:
+            command = importlib.import_module(f"harness.commands.{verb}")
+            own = verbs.add_parser(
+                verb,
+                help=summary,
+                description=f"{command.__doc__}",
+                epilog=f"example: {command.EXAMPLE}",
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+            command.add_arguments(own)
+        else:
+            verbs.add_parser(verb, help=summary)
+    options = parser.parse_args(given)
+    try:
+        return command.main(options)
+    except UsageError as error:
+        print(f"timetrial {options.verb}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"timetrial {options.verb}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

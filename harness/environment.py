@@ -1,0 +1,65 @@
+"""The machine and the libraries that a trial ran on, as far as they can move a clock or a metric."""
+
+import contextlib
+import functools
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from harness.catalogue import ROOT
+
+LIBRARIES = ("torch", "torchvision", "numpy", "datasets", "schedulefree", "prodigyopt", "pytorch_optimizer")
+
+
+@functools.cache
+def describe_machine() -> dict[str, Any]:
+    """Describe hardware, system, libraries and the commit of this clone. Does not import torch."""
+    return {
+        "host": platform.node(),
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "gpus": gpus(),
+        "python": platform.python_version(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "commit": _commit(),
+    }
+
+
+@functools.cache
+def gpus() -> list[str]:
+    """List the GPUs that this process may use: name, memory, driver and the highest clock, as `nvidia-smi` gives them."""
+    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version,clocks.max.sm", "--format=csv,noheader"]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        lines = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout.splitlines()
+        if visible is not None:
+            lines = [lines[int(i)] for i in visible.split(",") if i.isdigit() and int(i) < len(lines)]
+        return lines
+    return []
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        match = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        if match:
+            return match.group(1)
+    return platform.processor() or platform.machine()
+
+
+def _version(name: str) -> str | None:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(name)
+    return None
+
+
+def _commit() -> str | None:
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    return None

@@ -1,0 +1,112 @@
+"""The plan: which trials a configuration asks for."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.catalogue import SubmissionFolder, find_submission
+from harness.errors import UsageError
+from harness.spec import TrialSpec, WorkloadSpec
+
+
+def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[TrialSpec]:
+    """List the trials of a configuration in the order in which they run.
+
+    Submissions take turns within a study, a trial and a workload, so that a machine that slows down slows all of them.
+    Raises `UsageError` for unknown names, a submission that does not enter the ruleset, and numbers that make no trial.
+    """
+    workloads = select_workloads(config)
+    ruleset = config["ruleset"]
+    studies, trials = (_positive_integer(ruleset[key], f"ruleset.{key}") for key in ("studies", "trials"))
+    folders = [find_submission(name) for name in submission_list(config["submission"])]
+    hashes = {folder.name: folder.source_hash() for folder in folders}
+    points = {(folder.name, k): draw_points(folder, ruleset["name"], k, trials) for folder in folders for k in range(studies)}
+    return [
+        TrialSpec(
+            suite=config["suite"]["name"],
+            suite_version=config["suite"]["version"],
+            ruleset=ruleset["name"],
+            submission=folder.name,
+            source_hash=hashes[folder.name],
+            workload=workload,
+            study=study,
+            trial=trial,
+            hyperparameters=points[folder.name, study][trial],
+            budget_seconds=workload.budget_seconds * ruleset["budget_factor"],
+            data=_data_kind(config["data"]),
+            device=device,
+            threads=threads,
+            warmup_steps=config["suite"]["warmup_steps"],
+            variant_seed=config["variant_seed"],
+            max_steps=config["max_steps"],
+        )
+        for study in range(studies)
+        for trial in range(trials)
+        for workload in workloads
+        for folder in folders
+    ]
+
+
+def draw_points(folder: SubmissionFolder, ruleset: str, study: int, trials: int) -> list[dict[str, Any]]:
+    """Give the hyperparameters of a study's trials under `ruleset`.
+
+    Raises `UsageError` where the submission does not take part in it.
+    """
+    if ruleset not in folder.rulesets:
+        needed = "a search_space" if ruleset == "external" else "hyperparameters"
+        raise UsageError(
+            f"submission {folder.name!r} does not enter ruleset {ruleset}: add {needed} to its submission.yaml, "
+            f"or choose ruleset={folder.rulesets[0]}"
+        )
+    if ruleset == "self_tuning":
+        return [dict(folder.hyperparameters) for _ in range(trials)]
+    return folder.search_space.draw(study, trials)
+
+
+def submission_list(given: Any) -> list[str]:
+    """Read `submission=NAME` or `submission=[NAME,...]`; raises `UsageError` for anything else, or a name twice."""
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, Sequence) or not names or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"submission is {given!r}: write submission=NAME or submission=[NAME,NAME]")
+    if len(set(names)) < len(names):
+        raise UsageError(f"submission={','.join(names)} lists a name twice: list each once")
+    return list(names)
+
+
+def select_workloads(config: Mapping[str, Any]) -> list[WorkloadSpec]:
+    """Read the workloads of the suite that the configuration asks for, all by default."""
+    suite = config["suite"]
+    wanted = config["workloads"] if config["workloads"] is not None else list(suite["workloads"])
+    for name in wanted if isinstance(wanted, list) else [wanted]:
+        if name not in suite["workloads"]:
+            raise UsageError(
+                f"unknown workload {name!r} in suite {suite['name']}: choose of {', '.join(suite['workloads'])}"
+            )
+    return [_read_workload(suite["name"], name, suite["workloads"][name]) for name in suite["workloads"] if name in wanted]
+
+
+def _read_workload(suite: str, name: str, given: Mapping[str, Any]) -> WorkloadSpec:
+    where = f"configs/suite/{suite}.yaml: workloads.{name}"
+    try:
+        spec = WorkloadSpec(name=name, **given)
+    except TypeError as error:
+        raise UsageError(f"{where}: {str(error).removeprefix('WorkloadSpec.__init__() ')}: see harness/spec.py") from None
+    for key in ("step_hint", "eval_every"):
+        _positive_integer(getattr(spec, key), f"{where}.{key}")
+    for key in ("target", "budget_seconds"):
+        value = getattr(spec, key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+            raise UsageError(f"{where}.{key} is {value!r}: give a number above zero")
+    return spec
+
+
+def _positive_integer(value: Any, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError(f"{where} is {value!r}: give a whole number of at least 1")
+    return value
+
+
+def _data_kind(kind: Any) -> str:
+    if kind not in ("real", "synthetic"):
+        raise UsageError(f"data is {kind!r}: choose real or synthetic")
+    return kind

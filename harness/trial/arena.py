@@ -1,0 +1,74 @@
+"""What a referee keeps from trial to trial: the workload, its data, and its own copy of the model."""
+
+import hashlib
+import importlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from harness.errors import UsageError
+from harness.spec import TrialSpec, WorkloadSpec
+from harness.trial.shared_tensors import SharedTensors
+from harness.workload import SPLITS, Data, DataSource, Workload
+
+class Arena:
+    """A workload ready for trials: training data to share, validation and test data that no trainee ever holds."""
+
+    def __init__(self, spec: TrialSpec, data_root: Path | None) -> None:
+        self.workload = make_workload(spec.workload, spec.variant_seed)
+        self.device = torch.device(spec.device)
+        splits = {split: self.workload.load(split, DataSource(spec.data, data_root)) for split in SPLITS}
+        self.data_hash = hash_data(splits)
+        self.training_data = SharedTensors(splits["train"], read_only=True)
+        sample = self.workload.first(splits["train"], self.workload.training_sample)
+        self.evaluated = {
+            "train": self._on_device(sample),
+            "validation": self._on_device(splits["validation"]),
+            "test": self._on_device(splits["test"]),
+        }
+        self.model = self.workload.build_model(torch.Generator().manual_seed(0)).to(self.device).eval()
+        self.parameters = sum(parameter.numel() for parameter in self.model.parameters())
+
+    def _on_device(self, data: Data) -> Data:
+        return {name: tensor.to(self.device) for name, tensor in data.items()}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> bool:
+        """Take over the weights that were handed in; says whether all of them are finite."""
+        self.model.load_state_dict(weights)
+        floats = [tensor for tensor in self.model.state_dict().values() if tensor.is_floating_point()]
+        return bool(torch.stack([tensor.isfinite().all() for tensor in floats]).all())
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """Compute the metrics of the model on a split."""
+        with torch.inference_mode():
+            return self.workload.evaluate(self.model, self.evaluated[split])
+
+    def close(self) -> None:
+        self.training_data.close()
+
+
+def make_workload(spec: WorkloadSpec, variant_seed: int | None) -> Workload:
+    """Instantiate a workload at the sizes of its suite, or the variant of it that `variant_seed` draws."""
+    module, _, name = spec.implementation.rpartition(".")
+    try:
+        workload = getattr(importlib.import_module(module), name)(**_hashable(spec.sizes))
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise UsageError(f"workload {spec.name}: {error}: check its implementation and sizes in configs/") from None
+    return workload if variant_seed is None else workload.draw_variant(variant_seed)
+
+
+def _hashable(sizes: dict) -> dict:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in sizes.items()}
+
+
+def hash_data(splits: Mapping[str, Data]) -> str:
+    """Hash all that is trained and evaluated on (SHA-256 of names, shapes, dtypes and bytes, 16 hexadecimal digits)."""
+    digest = hashlib.sha256()
+    for split in sorted(splits):
+        for name, tensor in sorted(splits[split].items()):
+            digest.update(f"{split}/{name}/{tuple(tensor.shape)}/{tensor.dtype}".encode())
+            digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]

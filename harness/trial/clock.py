@@ -1,0 +1,44 @@
+"""The referee's clock: it runs only while the trainee trains."""
+
+import statistics
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+UNSTEADY = 0.10
+"""A trial whose measured and steady seconds differ by more than this share is flagged `unsteady_clock`."""
+
+
+@dataclass
+class Clock:
+    """Measured and steady seconds of a trial, from the times at which the referee lets go and the trainee arrives.
+
+    Between two evaluations the trainee trains until it reaches the evaluation point, and then prepares its weights
+    until they have arrived; both are on the clock.
+    """
+
+    seconds: float = 0.0
+    preparation_seconds: float = 0.0
+    step: float = 0
+    seconds_per_batch: list[float] = field(default_factory=list)
+
+    def advance(self, started: float, reached: float, arrived: float, step: float) -> None:
+        """Add a stretch: `started` by the referee, evaluation point `reached`, weights `arrived` (seconds), at `step`."""
+        self.seconds += arrived - started
+        self.preparation_seconds += arrived - reached
+        self.seconds_per_batch.append((reached - started) / (step - self.step))
+        self.step = step
+
+    @property
+    def steady_seconds(self) -> float:
+        """Batches times the median seconds per batch, plus the time spent preparing evaluations."""
+        if not self.seconds_per_batch:
+            return 0.0
+        return self.step * statistics.median(self.seconds_per_batch) + self.preparation_seconds
+
+    @property
+    def is_unsteady(self) -> bool:
+        """Whether the two clocks differ by more than `UNSTEADY` of the measured seconds."""
+        return abs(self.seconds - self.steady_seconds) > UNSTEADY * self.seconds
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)

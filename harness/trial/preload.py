@@ -1,0 +1,12 @@
+"""What the forkserver imports before any trainee starts, so that a trial does not pay for it.
+
+No tensor is computed here: a thread pool that exists before a fork is of no use after it.
+"""
+
+import torch
+import torch._dynamo  # optimizers import it at their first step otherwise, 1 s
+import torch.optim  # noqa: F401
+
+import harness.trial.trainee  # noqa: F401
+
+torch.set_num_threads(1)

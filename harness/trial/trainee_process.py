@@ -1,0 +1,163 @@
+"""The trainee as the referee sees it: a process to command, to wait for, and to end."""
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from multiprocessing.reduction import DupFd
+from pathlib import Path
+from typing import Any
+
+from harness.trial import trainee
+from harness.trial.channel import Channel, ChannelClosed, ChannelTimeout, ChannelViolation
+
+LOG_LIMIT = 256 * 1024
+"""Bytes of a trainee's output that are kept."""
+CHECKPOINT_LIMIT = 16 << 30
+"""Bytes of a trainee's state that a referee takes."""
+
+
+class TrialFailure(Exception):
+    """The trial has ended by the trainee's fault, with a status, a reason in a line and perhaps a traceback."""
+
+    def __init__(self, status: str, reason: str, traceback: str | None = None) -> None:
+        super().__init__(reason)
+        self.status, self.reason, self.traceback = status, reason, traceback
+
+
+class TraineeKilled(Exception):
+    """Somebody else has killed the trainee: the trial may be resumed."""
+
+
+def prepare_forkserver(modules: Iterable[str]) -> None:
+    """Have trainees start from a process that has imported `modules` and torch, 20 ms instead of seconds."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["harness.trial.preload", *modules])
+
+
+class TraineeProcess:
+    """A running trainee. Leaving the context ends it and whatever it has started."""
+
+    def __init__(self, assignment: trainee.Assignment, log_file: Path) -> None:
+        self.folder = tempfile.mkdtemp(prefix="timetrial-")
+        own_end, other_end = socket.socketpair()
+        read_end, write_end = os.pipe()
+        self.out_of_memory_kills = _out_of_memory_kills()
+        self.process = multiprocessing.get_context("forkserver").Process(
+            target=trainee.main, args=(other_end, DupFd(write_end), replace(assignment, folder=self.folder)), daemon=True
+        )
+        try:
+            self.process.start()
+        finally:
+            other_end.close()
+            os.close(write_end)
+        self.channel = Channel(own_end, self.process.sentinel)
+        self.log = threading.Thread(target=_keep_output, args=(read_end, log_file), daemon=True)
+        self.log.start()
+
+    def __enter__(self) -> "TraineeProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.join()
+        self.process.close()
+        self.channel.close()
+        self.log.join(timeout=1)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def command(self, kind: str) -> float:
+        """Send a command; gives the time at which it left."""
+        started = time.perf_counter()
+        with self._failures():
+            self.channel.send(kind)
+        return started
+
+    def expect(self, kind: str, timeout: float) -> tuple[dict[str, Any], float]:
+        """Wait for a message of `kind`, at most `timeout` seconds; gives it with the time at which it arrived.
+
+        Raises `TrialFailure` with the status of whatever came instead, or `TraineeKilled`.
+        """
+        with self._failures(waiting_for=kind, timeout=timeout):
+            message = self.channel.receive(timeout)
+            arrived = time.perf_counter()
+        if message["kind"] == "failed":
+            status = message.get("status")
+            if status not in ("crashed", "out_of_memory"):
+                raise TrialFailure("disqualified", f"the trainee claims the status {status!r}")
+            raise TrialFailure(status, str(message.get("reason")), str(message.get("traceback")))
+        if message["kind"] != kind:
+            raise TrialFailure("disqualified", f"the trainee sent {message['kind']!r} where {kind!r} was due")
+        return message, arrived
+
+    def state_bytes(self, timeout: float) -> bytes:
+        """Ask for the trainee's state, as bytes to store."""
+        self.command("checkpoint")
+        with self._failures(waiting_for="state", timeout=timeout):
+            return self.channel.receive_bytes(CHECKPOINT_LIMIT, timeout)
+
+    @property
+    def peak_memory_bytes(self) -> int:
+        """The largest resident size of the process so far, as the kernel counts it; 0 where it is gone."""
+        with contextlib.suppress(OSError), open(f"/proc/{self.process.pid}/status") as file:
+            for line in file:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+        return 0
+
+    @contextlib.contextmanager
+    def _failures(self, waiting_for: str = "", timeout: float = 0):
+        try:
+            yield
+        except ChannelTimeout:
+            raise TrialFailure("hung", f"no {waiting_for.replace('_', ' ')} within {timeout:.0f} s") from None
+        except ChannelViolation as error:
+            raise TrialFailure("disqualified", f"the trainee sent {error}") from None
+        except ChannelClosed:
+            raise self._death() from None
+
+    def _death(self) -> Exception:
+        self.process.join(timeout=10)
+        code = self.process.exitcode
+        if code is None:
+            return TrialFailure("crashed", "the trainee closed its channel and lives on")
+        if code == -signal.SIGKILL and _out_of_memory_kills() > self.out_of_memory_kills:
+            return TrialFailure("out_of_memory", "the kernel killed the trainee for want of memory")
+        if code in (-signal.SIGKILL, _FORKSERVER_GONE):
+            return TraineeKilled("the trainee was killed")
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        return TrialFailure("crashed", f"the trainee {how}; its output is in trainee.log")
+
+
+_FORKSERVER_GONE = 255
+
+
+def _out_of_memory_kills() -> int:
+    """Count the processes that the kernel has killed for want of memory since the machine started."""
+    with contextlib.suppress(OSError), open("/proc/vmstat") as file:
+        for line in file:
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def _keep_output(read_end: int, log_file: Path) -> None:
+    """Write the first `LOG_LIMIT` bytes of a trainee's output to its log, and drop the rest."""
+    kept = 0
+    with open(read_end, "rb", buffering=0) as output:
+        while piece := output.read(65536):
+            if kept < LOG_LIMIT:
+                with contextlib.suppress(OSError), open(log_file, "ab") as log:
+                    log.write(piece[: LOG_LIMIT - kept])
+                    if kept + len(piece) > LOG_LIMIT:
+                        log.write(f"\n[output cut here, at {LOG_LIMIT} bytes]\n".encode())
+            kept += len(piece)
