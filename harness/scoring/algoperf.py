@@ -52,7 +52,7 @@ def _trials(rows: pd.DataFrame, goals: pd.DataFrame) -> pd.DataFrame:
         last_step=("global_step", "last"),
     )
     trials["time_to_target"] = reached["accumulated_submission_time"].reindex(trials.index, fill_value=np.inf)
-    trials["steps_to_target"] = reached["global_step"].reindex(trials.index, fill_value=np.inf)
+    trials["steps_to_target"] = reached["global_step"].astype(float).reindex(trials.index, fill_value=np.inf)
     trials["eval_index_at_target"] = reached["eval_index"].reindex(trials.index, fill_value=-1)
     everywhere = pd.MultiIndex.from_product([rows["submission"].unique(), goals.index], names=key[:2])
     absent = everywhere.difference(trials.index.droplevel(key[2:])).to_frame(index=False)
@@ -88,6 +88,7 @@ def _read_evals(path: Path, leaderboard: str, tuning: str) -> pd.DataFrame:
             raise UsageError(
                 f"{_line(path, wrong)}: {column} is {wrong[column].iloc[0]}; it must be a number from 0 on"
             )
+    rows = rows.astype(dict.fromkeys(EVALS_WHOLE, int))
     key = ["submission", "workload", "study", "trial", "eval_index"]
     twice = rows[rows.duplicated(key)]
     if len(twice):

@@ -139,8 +139,6 @@ def _score(
     seed: int = 0,
 ) -> Leaderboard:
     """Score a prepared table."""
-    if trials.empty:
-        raise UsageError("no trials to score: the table is empty; name a run that has been started")
     _check_one_leaderboard(trials)
     roles = ("base", "heldout") if rules.heldout else ("base",)
     trials = trials[trials["role"].isin(roles) & ~trials["workload"].isin(rules.ignored_workloads)]

@@ -44,7 +44,7 @@ def prepare_trials(trials: pd.DataFrame) -> pd.DataFrame:
 
     Names become categories in alphabetical order, so that the order of rows decides nothing. Only `target_reached`
     counts as reached: the time and steps of every other status become infinite.
-    Raises `UsageError` for a missing column, an unknown status, a negative time or two rows for one trial.
+    Raises `UsageError` for an empty table, a missing column, an unknown status, a negative time, two rows for a trial.
     """
     absent = [column for column in REQUIRED if column not in trials]
     if absent:
@@ -52,6 +52,8 @@ def prepare_trials(trials: pd.DataFrame) -> pd.DataFrame:
             f"table of trials: column {absent[0]!r} is missing (there are: {', '.join(map(str, trials.columns))}); "
             f"it needs {', '.join(REQUIRED)}"
         )
+    if trials.empty:
+        raise UsageError("no trials to score: the table is empty; name a run that has been started")
     trials = trials.assign(**{column: value for column, value in DEFAULTS.items() if column not in trials})
     if "flags" not in trials:
         trials["flags"] = [()] * len(trials)

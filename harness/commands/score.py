@@ -1,0 +1,102 @@
+"""`timetrial score`: scores with confidence intervals, from our runs or from AlgoPerf's logs."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.scoring import Leaderboard
+
+SUMMARY = "print scores with confidence intervals"
+EXAMPLE = "timetrial score results/runs/first --format csv > scores.csv"
+FORMATS = ("table", "json", "csv")
+PIPED_WIDTH = 200
+MOST_NAMED = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments; their values are checked in `main`, which complains in one line."""
+    parser.add_argument("runs", metavar="RUN", nargs="*", type=Path, help="folder of a run, or of committed results")
+    parser.add_argument("--rules", default="default", help="default, algoperf_v05 or algoperf_v06")
+    parser.add_argument("--format", default="table", help="table, json or csv")
+    parser.add_argument(
+        "--allow-incomplete", action="store_true", help="count trials that crashed or are missing as misses"
+    )
+    foreign = parser.add_argument_group("AlgoPerf's own logs instead of runs (all four together)")
+    foreign.add_argument("--algoperf-evals", metavar="FILE", type=Path, help="CSV, one row per evaluation")
+    foreign.add_argument("--targets", metavar="FILE", type=Path, help="CSV, one row per workload")
+    foreign.add_argument("--leaderboard", metavar="VERSION", help="for example v0.5")
+    foreign.add_argument("--tuning", help="external or self")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print the scores; return 1 where a submission has none because it is incomplete."""
+    if arguments.format not in FORMATS:
+        raise UsageError(f"--format {arguments.format}: unknown format; choose one of {', '.join(FORMATS)}")
+    from harness.scoring import rules_named, score_leaderboards  # pandas takes 0.5 s, and --help needs none
+
+    rules = rules_named(arguments.rules)
+    boards = score_leaderboards(_read(arguments), rules, allow_incomplete=arguments.allow_incomplete)
+    for board in boards:
+        _print_findings(board)
+    _print(boards, arguments.format)
+    return int(any(board.incomplete and not board.counted_as_misses for board in boards))
+
+
+def _read(arguments: argparse.Namespace) -> "pd.DataFrame":
+    options = ("--algoperf-evals", "--targets", "--leaderboard", "--tuning")
+    foreign = {option: getattr(arguments, option[2:].replace("-", "_")) for option in options}
+    given = [option for option, value in foreign.items() if value is not None]
+    if not given and not arguments.runs:
+        raise UsageError("nothing to score: name a run, for example `timetrial score results/runs/first`")
+    if not given:
+        from harness.results import read_trials
+
+        return read_trials(arguments.runs)
+    if arguments.runs:
+        raise UsageError(f"{arguments.runs[0]} and {given[0]}: score runs or AlgoPerf's logs, not both at once")
+    for option in options:
+        if option not in given:
+            raise UsageError(f"{option} is missing: AlgoPerf's logs need all of {', '.join(options)}")
+    from harness.scoring import read_algoperf_logs
+
+    return read_algoperf_logs(*foreign.values())
+
+
+def _print(boards: "tuple[Leaderboard, ...]", form: str) -> None:
+    from harness.scoring import present
+
+    if form == "json":
+        print(present.as_json(boards))
+    elif form == "csv":
+        print(present.as_csv(boards), end="")
+    else:
+        from rich.console import Console
+
+        console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
+        for board in boards:
+            console.print(present.as_table(board))
+
+
+def _print_findings(board: "Leaderboard") -> None:
+    """Say on stderr what a reader of the scores must know, and name the trials."""
+    for submission, trials in board.incomplete.items():
+        if board.counted_as_misses:
+            outcome = "counted as misses (--allow-incomplete)"
+        else:
+            outcome = "so it has no score; resume the run, or count them as misses with --allow-incomplete"
+        print(f"{submission} is incomplete, {len(trials)} trials, {outcome}:", file=sys.stderr)
+        for trial in trials[:MOST_NAMED]:
+            print(f"  {trial}", file=sys.stderr)
+        if len(trials) > MOST_NAMED:
+            print(f"  and {len(trials) - MOST_NAMED} more, all named by --format json", file=sys.stderr)
+    for submission, trials in board.unsteady.items():
+        named = ", ".join(trials[:MOST_NAMED]) + ", ..." * (len(trials) > MOST_NAMED)
+        print(f"{submission}: the clock was unsteady in {len(trials)} trials: {named}", file=sys.stderr)
+    for note in board.notes:
+        print(f"note: {note}", file=sys.stderr)
