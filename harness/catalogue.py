@@ -36,7 +36,7 @@ class SubmissionFolder:
         return tuple(ruleset for ruleset, values in entered if values is not None)
 
     def source_files(self) -> dict[str, Path]:
-        """List its own files, and the shared modules of `submissions/` that its code imports, by their place in a copy."""
+        """List its own files and the shared modules that its code imports, by their place in a copy."""
         own = sorted(p for p in self.path.iterdir() if p.suffix in (".py", ".yaml", ".md") and p.is_file())
         shared: dict[str, Path] = {}
         pending = [p for p in own if p.suffix == ".py"]

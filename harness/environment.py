@@ -33,7 +33,7 @@ def describe_machine() -> dict[str, Any]:
 
 @functools.cache
 def gpus() -> list[str]:
-    """List the GPUs that this process may use: name, memory, driver and the highest clock, as `nvidia-smi` gives them."""
+    """List the GPUs that this process may use, each as name, memory, driver, highest clock (from `nvidia-smi`)."""
     query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version,clocks.max.sm", "--format=csv,noheader"]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     with contextlib.suppress(OSError, subprocess.SubprocessError):

@@ -20,7 +20,9 @@ def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[Tria
     studies, trials = (_positive_integer(ruleset[key], f"ruleset.{key}") for key in ("studies", "trials"))
     folders = [find_submission(name) for name in submission_list(config["submission"])]
     hashes = {folder.name: folder.source_hash() for folder in folders}
-    points = {(folder.name, k): draw_points(folder, ruleset["name"], k, trials) for folder in folders for k in range(studies)}
+    points = {
+        (folder.name, k): draw_points(folder, ruleset["name"], k, trials) for folder in folders for k in range(studies)
+    }
     return [
         TrialSpec(
             suite=config["suite"]["name"],
@@ -82,7 +84,9 @@ def select_workloads(config: Mapping[str, Any]) -> list[WorkloadSpec]:
             raise UsageError(
                 f"unknown workload {name!r} in suite {suite['name']}: choose of {', '.join(suite['workloads'])}"
             )
-    return [_read_workload(suite["name"], name, suite["workloads"][name]) for name in suite["workloads"] if name in wanted]
+    return [
+        _read_workload(suite["name"], name, suite["workloads"][name]) for name in suite["workloads"] if name in wanted
+    ]
 
 
 def _read_workload(suite: str, name: str, given: Mapping[str, Any]) -> WorkloadSpec:
@@ -90,7 +94,9 @@ def _read_workload(suite: str, name: str, given: Mapping[str, Any]) -> WorkloadS
     try:
         spec = WorkloadSpec(name=name, **given)
     except TypeError as error:
-        raise UsageError(f"{where}: {str(error).removeprefix('WorkloadSpec.__init__() ')}: see harness/spec.py") from None
+        raise UsageError(
+            f"{where}: {str(error).removeprefix('WorkloadSpec.__init__() ')}: see harness/spec.py"
+        ) from None
     for key in ("step_hint", "eval_every"):
         _positive_integer(getattr(spec, key), f"{where}.{key}")
     for key in ("target", "budget_seconds"):

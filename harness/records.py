@@ -132,7 +132,9 @@ class TrialFolder:
             if result.status not in STATUSES:
                 raise ValueError(f"unknown status {result.status!r}")
             times = (result.time_to_target, result.steps_to_target)
-            if (result.status == "target_reached") != all(isinstance(time, int | float) and time >= 0 for time in times):
+            if (result.status == "target_reached") != all(
+                isinstance(time, int | float) and time >= 0 for time in times
+            ):
                 raise ValueError(f"status {result.status} with time_to_target {result.time_to_target}")
             return result
 

@@ -92,7 +92,9 @@ def _parse_points(given: Sequence[Any], where: str) -> SearchSpace:
     if len(given) != POINTS:
         raise UsageError(f"{where}: search_space lists {len(given)} points: list exactly {POINTS}, or give axes")
     if not all(isinstance(point, Mapping) and point for point in given):
-        raise UsageError(f"{where}: search_space lists points that are no mappings: write {{learning_rate: 0.001, ...}}")
+        raise UsageError(
+            f"{where}: search_space lists points that are no mappings: write {{learning_rate: 0.001, ...}}"
+        )
     if any(set(point) != set(given[0]) for point in given):
         raise UsageError(f"{where}: search_space lists points with different names: give each the same hyperparameters")
     points = [{str(k): _plain_value(v, f"{where}: search_space.{k}") for k, v in point.items()} for point in given]
@@ -121,7 +123,7 @@ def _parse_axis(axis: Mapping[str, Any], where: str) -> Range | Choices:
 
 
 def parse_hyperparameters(given: Any, where: str) -> Hyperparameters:
-    """Read the fixed hyperparameters of a `submission.yaml`; raises `UsageError` where they are no mapping of values."""
+    """Read the hyperparameters of a `submission.yaml`; raises `UsageError` where they are no mapping of values."""
     if not isinstance(given, Mapping):
         raise UsageError(f"{where}: hyperparameters is {given!r}: give a mapping such as {{learning_rate: 0.001}}")
     return {str(name): _plain_value(value, f"{where}: hyperparameters.{name}") for name, value in given.items()}
