@@ -1,15 +1,13 @@
 """A slot: a process that works through trials one after the other, and is the referee of each."""
 
-import ast
 import contextlib
 import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +43,14 @@ def work(assignment: SlotAssignment, report: Report, stop: Callable[[], bool]) -
     """
     from harness.trial.arena import Arena  # imports torch, which takes a second
     from harness.trial.referee import Interrupted, run_trial
-    from harness.trial.trainee_process import prepare_forkserver
+    from harness.trial.forkserver import prepare_forkserver
 
     run = RunFolder(Path(assignment.run))
     folders = [TrialFolder(run.path / trial) for trial in assignment.trials]
     specs = [folder.read_spec() for folder in folders]
-    prepare_forkserver(_modules_of(run, specs))
+    prepare_forkserver(
+        specs, [file for name in {s.submission for s in specs} for file in run.source(name).rglob("*.py")]
+    )
     arenas: dict[tuple[Any, ...], Arena | UsageError] = {}
     for spec, folder in zip(specs, folders, strict=True):
         if stop():
@@ -100,27 +100,6 @@ def _arena(arenas: dict, spec: TrialSpec, data_root: str | None) -> Any:
         except UsageError as error:
             arenas[key] = error
     return arenas[key]
-
-
-def _modules_of(run: RunFolder, specs: Iterable[TrialSpec]) -> list[str]:
-    """List what trainees import: the workloads, and the installed modules that the submissions import."""
-    modules = {spec.workload.implementation.rpartition(".")[0] for spec in specs}
-    for submission in {spec.submission for spec in specs}:
-        for file in run.source(submission).rglob("*.py"):
-            modules |= set(_imports(file))
-    return sorted(modules)
-
-
-def _imports(file: Path) -> Iterator[str]:
-    with contextlib.suppress(SyntaxError, ValueError):
-        for node in ast.parse(file.read_bytes()).body:
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names = [node.module]
-            for name in names:
-                with contextlib.suppress(ImportError, ValueError):
-                    if find_spec(name.partition(".")[0]):
-                        yield name
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import importlib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +12,7 @@ from harness.errors import UsageError
 from harness.spec import TrialSpec, WorkloadSpec
 from harness.trial.shared_tensors import SharedTensors
 from harness.workload import SPLITS, Data, DataSource, Workload
+
 
 class Arena:
     """A workload ready for trials: training data to share, validation and test data that no trainee ever holds."""

@@ -5,7 +5,7 @@ No tensor is computed here: a thread pool that exists before a fork is of no use
 
 import torch
 import torch._dynamo  # optimizers import it at their first step otherwise, 1 s
-import torch.optim  # noqa: F401
+import torch.optim
 
 import harness.trial.trainee  # noqa: F401
 
