@@ -42,6 +42,19 @@ def read_trials(runs: Iterable[RunFolder]) -> "pandas.DataFrame":
     return table
 
 
+def check_hardware(trials: "pandas.DataFrame", allow_mixed: bool) -> None:
+    """Raise `UsageError` where one leaderboard holds times from different machines, unless that is allowed."""
+    ended = trials[trials["machine"].notna()]
+    for (suite, ruleset), rows in ended.groupby(["suite", "ruleset"]):
+        different = rows.drop_duplicates("machine")
+        if len(different) > 1 and not allow_mixed:
+            one, other = different.iloc[0], different.iloc[1]
+            raise UsageError(
+                f"{one['path']} ran on {one['machine']!r} and {other['path']} on {other['machine']!r}: their times cannot "
+                f"be compared on the {suite}/{ruleset} leaderboard; score them apart, or give --allow-mixed-hardware"
+            )
+
+
 def _row(folder: TrialFolder) -> dict[str, Any]:
     spec = folder.read_spec()
     row = {

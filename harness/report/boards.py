@@ -1,0 +1,141 @@
+"""One leaderboard with the records behind it: what every table, plot and page of a report is made from."""
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UsageError
+from harness.records import CorruptRecord, TrialFolder
+from harness.results import check_hardware, read_trials
+from harness.runs.folder import RunFolder
+from harness.scoring import Leaderboard, score_leaderboards
+from harness.spec import TrialSpec, WorkloadSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Board:
+    """The scores of one suite under one ruleset, and the trials that they were computed from."""
+
+    scores: Leaderboard
+    trials: "pd.DataFrame"
+    """The rows of `read_trials` that are on this leaderboard."""
+    folders: dict[str, TrialFolder]
+    """Where the records of a trial are, by its `path` in the table."""
+    sources: dict[str, RunFolder]
+    """For each submission, the run that holds a copy of its source."""
+
+    @property
+    def suite(self) -> str:
+        return self.scores.suite
+
+    @property
+    def ruleset(self) -> str:
+        return self.scores.ruleset
+
+    @property
+    def submissions(self) -> list[str]:
+        """Everybody, best first; those without a score, because they are incomplete, last."""
+        ranked = [standing.submission for standing in self.scores.by_time.standings]
+        return ranked + sorted(set(self.trials["submission"]) - set(ranked))
+
+    @cached_property
+    def specs(self) -> dict[str, TrialSpec]:
+        """A trial of each workload, by the workload's name: what is the same for all trials on it."""
+        first = self.trials.drop_duplicates("workload").sort_values("workload")
+        return {row.workload: self.folders[row.path].read_spec() for row in first.itertuples()}
+
+    @cached_property
+    def environments(self) -> list[dict[str, Any]]:
+        """The different environments that trials ran in, as recorded."""
+        found: dict[str, dict[str, Any]] = {}
+        ended = self.trials[self.trials["machine"].notna()]
+        for row in ended.drop_duplicates(["machine", "libraries"]).itertuples():
+            found[f"{row.machine} {row.libraries}"] = self.folders[row.path].read_result().environment
+        return list(found.values())
+
+    @property
+    def machines(self) -> list[str]:
+        return sorted(self.trials["machine"].dropna().unique())
+
+    @property
+    def studies(self) -> int:
+        """The most studies that a submission has on a workload."""
+        return int(self.trials.groupby(["submission", "workload"])["study"].nunique().max())
+
+    @property
+    def frame(self) -> str:
+        """What a title says of where the numbers come from."""
+        studies = f"{self.studies} {'study' if self.studies == 1 else 'studies'}"
+        return f"{self.suite} · {self.ruleset} · {studies} · {' + '.join(self.machines) or 'no trial has ended'}"
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What must stand on every report: provisional targets, mixed hardware, misses that are none."""
+        found = []
+        provisional = sorted(self.trials.loc[self.trials["provisional"].astype(bool), "workload"].unique())
+        if provisional:
+            found.append(f"Targets and budgets are provisional, not calibrated yet: {', '.join(provisional)}.")
+        if len(self.machines) > 1:
+            found.append(f"Times from different hardware stand side by side: {' and '.join(self.machines)}.")
+        if self.scores.counted_as_misses:
+            named = ", ".join(f"{name} ({len(trials)})" for name, trials in self.scores.incomplete.items())
+            found.append(f"Trials without a result count as misses: {named}.")
+        return tuple(found)
+
+
+def read_boards(
+    runs: Iterable[RunFolder], *, allow_incomplete: bool = False, allow_mixed_hardware: bool = False
+) -> list[Board]:
+    """Read and score runs, one board for each suite and ruleset in them.
+
+    Raises `UsageError` where trials cannot share a leaderboard.
+    """
+    runs = list(runs)
+    trials = read_trials(runs)
+    check_hardware(trials, allow_mixed_hardware)
+    folders = {str(folder.path): folder for run in runs for folder in run.trials()}
+    sources = {}
+    for run in runs:
+        for folder in run.trials():
+            sources.setdefault(folder.read_spec().submission, run)
+    boards = []
+    for scores in score_leaderboards(trials, allow_incomplete=allow_incomplete):
+        here = trials[(trials["suite"] == scores.suite) & (trials["ruleset"] == scores.ruleset)]
+        boards.append(Board(scores, here.reset_index(drop=True), folders, sources))
+    return boards
+
+
+@dataclass(frozen=True)
+class TargetMetric:
+    """The validation metric that a target is on."""
+
+    name: str
+    higher_is_better: bool
+
+
+def target_metric(workload: WorkloadSpec) -> TargetMetric:
+    """Ask the workload's class, which takes torch's import, for the metric of its target.
+
+    Raises `UsageError` where this clone has no such workload.
+    """
+    module, _, name = workload.implementation.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError):
+        raise UsageError(
+            f"workload {workload.name}: no {workload.implementation} in this clone: check out the commit that ran it"
+        ) from None
+    return TargetMetric(found.metric, found.higher_is_better)
+
+
+def evaluations_of(folder: TrialFolder) -> list:
+    """Read the evaluations of a trial; none where its record is corrupt, which the status of the trial says."""
+    try:
+        return folder.read_evaluations()
+    except CorruptRecord:
+        return []

@@ -1,0 +1,65 @@
+"""Training curves as figures: the validation metric against seconds and against steps."""
+
+from typing import TYPE_CHECKING
+
+from harness.report.boards import Board
+from harness.report.colours import line_styles
+from harness.report.curves import WorkloadCurves
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LABELS = {"seconds": "training time (s)", "step": "steps (batches drawn)"}
+MOST_BANDS = 6
+"""With more submissions than this the ranges hide the medians, and only the medians are drawn."""
+
+
+def plot_training_curves(board: Board, curves: WorkloadCurves) -> "Figure":
+    """Draw everybody's median over studies with the range, the target as a line across, the budget as one upright."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height * 1.6)
+    styles = line_styles(board.submissions)
+    for axes, axis in zip(figure.subplots(2, 1, sharey=True), LABELS, strict=True):
+        _draw(axes, curves, axis, styles)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    figure.suptitle(f"{curves.workload} · {board.frame}\nmedian and range over studies", wrap=True)
+    return figure
+
+
+def _draw(axes: "Axes", curves: WorkloadCurves, axis: str, styles: dict[str, tuple[str, tuple[float, ...]]]) -> None:
+    drawn = curves.curves[axis]
+    for submission, curve in drawn.items():
+        colour, dashes = styles[submission]
+        axes.plot(curve.x, curve.median, color=colour, dashes=dashes or (None, None), label=submission)
+        axes.plot(curve.x[-1:], curve.median[-1:], "o", color=colour)
+        if len(drawn) <= MOST_BANDS:
+            axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
+    axes.axhline(curves.target, color="black", linewidth=0.8, linestyle=(0, (1, 1)))
+    axes.annotate(
+        f"target {curves.target:g}",
+        (1, curves.target),
+        (-2, 2),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right",
+        fontsize="small",
+    )
+    if axis == "seconds":
+        axes.axvline(curves.budget_seconds, color="black", linewidth=0.8, linestyle=(0, (4, 2)))
+        axes.annotate(
+            f"budget {curves.budget_seconds:g} s",
+            (curves.budget_seconds, 0.03),
+            (-2, 0),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="right",
+            rotation=90,
+            va="bottom",
+            fontsize="small",
+        )
+    axes.set(xlabel=LABELS[axis], ylabel=f"validation {curves.metric.name}", xlim=(0, None))

@@ -1,0 +1,68 @@
+"""The files of a report: leaderboards, the page, and the plots as PNG and SVG."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import UsageError
+from harness.records import write_atomically
+from harness.report.boards import Board
+from harness.report.curves import WorkloadCurves, training_curves
+from harness.report.markdown import leaderboard_markdown
+from harness.report.page import leaderboard_page
+from harness.scoring import present
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = ("png", "svg")
+
+
+def write_report(
+    boards: Sequence[Board], folder: Path, *, style: str = "paper", formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """Write a report into `folder` and list its files.
+
+    One page for all leaderboards; with several of them, the tables and plots of each are in a folder SUITE_RULESET.
+    """
+    _make(folder)
+    curves = [training_curves(board) for board in boards]
+    files = [_write(folder / "leaderboard.html", leaderboard_page(boards, curves, folder))]
+    for board, its_curves in zip(boards, curves, strict=True):
+        place = folder if len(boards) == 1 else folder / f"{board.suite}_{board.ruleset}"
+        _make(place)
+        files.append(_write(place / "leaderboard.md", leaderboard_markdown(board)))
+        files.append(_write(place / "leaderboard.csv", present.as_csv([board.scores])))
+        files += write_plots(board, its_curves, place, style, formats)
+    return files
+
+
+def write_plots(
+    board: Board, curves: Sequence[WorkloadCurves], folder: Path, style: str, formats: Sequence[str]
+) -> list[Path]:
+    """Write every plot of a leaderboard; without any score there are only training curves."""
+    from harness.report import training_plots
+    from harness.report.style import plotting
+
+    with plotting(style):
+        figures: dict[str, Figure] = {}
+        for its in curves:
+            figures[f"training_curves_{its.workload}"] = training_plots.plot_training_curves(board, its)
+        files = []
+        for name, figure in figures.items():
+            for form in formats:
+                files.append(folder / f"{name}.{form}")
+                figure.savefig(files[-1], metadata={"Date": None} if form == "svg" else None)
+    return files
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--output {folder}: cannot be made ({error.strerror}): name another folder") from None
+
+
+def _write(path: Path, content: str) -> Path:
+    write_atomically(path, content)
+    return path
