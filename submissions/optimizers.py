@@ -41,27 +41,32 @@ class NAdamW(ForeachOptimizer):
     """AdamW with Nesterov momentum, the optimizer of AlgoPerf's baselines (NAdam of Choi et al. 2019, table 1).
 
     m <- beta1 m + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2; and instead of m the update takes
-    beta1 m + (1 - beta1) g, with Adam's bias corrections.
+    beta1 m + (1 - beta1) g, with Adam's bias corrections. `power` is the root that is taken of v: 2 for Adam's.
     """
 
     buffers = ("m", "v")
 
     def update(self, group: dict[str, Any], weights: Tensors, gradients: Tensors, m: Tensors, v: Tensors) -> None:
-        t, (beta1, beta2) = group["step"], group["betas"]
+        t, beta1, beta2 = group["step"], group["beta1"], group["beta2"]
         torch._foreach_lerp_(m, gradients, 1 - beta1)
         torch._foreach_mul_(v, beta2)
         torch._foreach_addcmul_(v, gradients, gradients, 1 - beta2)
         ahead = torch._foreach_lerp(m, gradients, 1 - beta1)
         denominators = torch._foreach_div(v, 1 - beta2**t)
-        torch._foreach_sqrt_(denominators)
+        if group["power"] == 2.0:
+            torch._foreach_sqrt_(denominators)
+        else:
+            torch._foreach_pow_(denominators, 1.0 / group["power"])
         torch._foreach_add_(denominators, group["eps"])
         torch._foreach_addcdiv_(weights, ahead, denominators, -group["lr"] / (1 - beta1**t))
 
 
-def nadamw(model: nn.Module, hyperparameters: SimpleNamespace, task: Task) -> NAdamW:
+def nadamw(model: nn.Module, hyperparameters: SimpleNamespace, task: Task, power: float = 2.0) -> NAdamW:
     return NAdamW(
         decay_groups(model, task, hyperparameters.weight_decay),
         lr=hyperparameters.learning_rate,
-        betas=(hyperparameters.beta1, hyperparameters.beta2),
+        beta1=hyperparameters.beta1,
+        beta2=hyperparameters.beta2,
         eps=1e-8,
+        power=power,
     )

@@ -4,12 +4,16 @@ An odd polynomial a x + b x^3 + c x^5 of a matrix acts on its singular values al
 A = X X^T. Applied a few times with coefficients that push all of (0, 1] towards 1, it turns U S V^T into about U V^T.
 """
 
+from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from harness.submission import Task
+from submissions.combined import Combined
 from submissions.foreach import ForeachOptimizer, Tensors
+from submissions.parameter_groups import matrices_and_rest
 
 Coefficients = tuple[tuple[float, float, float], ...]
 
@@ -57,3 +61,25 @@ class OrthogonalizedMomentum(ForeachOptimizer):
             updates = orthogonalize(matrices, self.coefficients, self.margin)
             for (weight, _), update in zip(pairs, updates, strict=True):
                 weight.add_(update.view_as(weight), alpha=-group["lr"] * max(1.0, rows / columns) ** 0.5)
+
+
+def muon(
+    model: nn.Module,
+    hyperparameters: SimpleNamespace,
+    task: Task,
+    coefficients: Coefficients,
+    margin: float = 1.0,
+) -> Combined:
+    """Build it for hidden matrices and convolution kernels, and AdamW with a learning rate of its own for the rest."""
+    matrices, rest = matrices_and_rest(model, task, hyperparameters.weight_decay)
+    return Combined(
+        OrthogonalizedMomentum(
+            matrices, coefficients, margin, lr=hyperparameters.learning_rate, momentum=hyperparameters.momentum
+        ),
+        torch.optim.AdamW(
+            rest,
+            lr=hyperparameters.adam_learning_rate,
+            betas=(hyperparameters.beta1, hyperparameters.beta2),
+            foreach=True,
+        ),
+    )

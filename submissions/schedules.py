@@ -44,7 +44,7 @@ def step_decay(
     milestones: tuple[float, ...] = (0.5, 0.75, 0.9),
     decay: float = 0.1,
 ) -> LambdaLR:
-    """Multiply by `decay` at each of `milestones`: factor decay^(number of milestones <= p) (He et al. 2016)."""
+    """Multiply by `decay` at each of `milestones`: factor decay^(number of milestones <= p) (after He et al. 2016)."""
     return scheduled(optimizer, steps, warmup, lambda p: decay ** sum(p >= m for m in milestones))
 
 
@@ -72,7 +72,7 @@ def linear(optimizer: Optimizer, steps: int, warmup: float = WARMUP) -> LambdaLR
 def warmup_stable_decay(optimizer: Optimizer, steps: int, warmup: float = WARMUP, decay: float = 0.2) -> LambdaLR:
     """Keep the learning rate, then cool down to zero over the last `decay` of the progress.
 
-    Factor min(1, (1 - p) / decay) (Hu et al. 2024, eq. 1, with the linear cool-down of Hägele et al. 2024).
+    Factor min(1, (1 - p) / decay) (Hu et al. 2024, with the linear cool-down of Hägele et al. 2024).
     """
     return scheduled(optimizer, steps, warmup, lambda p: min(1.0, (1.0 - p) / decay))
 
@@ -82,7 +82,7 @@ def cyclic(
 ) -> LambdaLR:
     """Go between 1 and `lowest` along triangles, `cycles` times, then to zero over the last `final` of the progress.
 
-    The `triangular` policy of Smith (2017, section 3.2), begun at its peak because the warm-up leads there.
+    The `triangular` policy of Smith (2017, section 3), begun at its peak because the warm-up leads there.
     """
 
     def factor(p: float) -> float:
@@ -93,18 +93,13 @@ def cyclic(
     return scheduled(optimizer, steps, warmup, factor)
 
 
-def exponentially_growing(optimizer: Optimizer, steps: int, growth: float) -> LambdaLR:
-    """Multiply by `growth` > 1 at each step: factor growth^t, without a warm-up (Li & Arora 2020).
+def exponentially_growing(optimizer: Optimizer, growth: float) -> LambdaLR:
+    """Multiply by `growth` > 1 at each step, for ever: factor growth^t, without a warm-up (Li & Arora 2020, section 2).
 
     Groups with `grows` set to False keep their learning rate.
     """
-
-    def grow(t: int) -> float:
-        return growth ** min(t, steps)
-
-    return LambdaLR(
-        optimizer, [grow if group.get("grows", True) else lambda t: 1.0 for group in optimizer.param_groups]
-    )
+    factors = [growth if group.get("grows", True) else 1.0 for group in optimizer.param_groups]
+    return LambdaLR(optimizer, [lambda t, factor=factor: factor**t for factor in factors])
 
 
 def half_cosine(p: float) -> float:

@@ -1,4 +1,4 @@
-"""AlgoPerf's baseline: AdamW with Nesterov momentum, warm-up and cosine decay (Dahl et al. 2023, section 5.2)."""
+"""AlgoPerf's baseline: AdamW with Nesterov momentum, warm-up and cosine decay (Dahl et al. 2023)."""
 
 from submissions.optimizers import nadamw
 from submissions.schedules import cosine_with_warmup

@@ -1,4 +1,4 @@
-"""Heavy-ball momentum: v <- momentum v + g + weight_decay w; w <- w - learning_rate v (Polyak 1964, eq. 9)."""
+"""Heavy-ball momentum: v <- momentum v + g + weight_decay w; w <- w - learning_rate v (Polyak 1964)."""
 
 from submissions.optimizers import momentum
 from submissions.schedules import cosine_with_warmup
