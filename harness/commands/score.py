@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.scoring import Leaderboard
 
 SUMMARY = "print scores with confidence intervals"
-EXAMPLE = "timetrial score results/runs/first --format csv > scores.csv"
+EXAMPLE = "timetrial score quickstart --format csv > scores.csv"
 FORMATS = ("table", "json", "csv")
 PIPED_WIDTH = 200
 MOST_NAMED = 20
@@ -21,7 +21,7 @@ MOST_NAMED = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments; their values are checked in `main`, which complains in one line."""
-    parser.add_argument("runs", metavar="RUN", nargs="*", type=Path, help="folder of a run, or of committed results")
+    parser.add_argument("runs", metavar="RUN", nargs="*", help="name or folder of a run")
     parser.add_argument("--rules", default="default", help="default, algoperf_v05 or algoperf_v06")
     parser.add_argument("--format", default="table", help="table, json or csv")
     parser.add_argument(
@@ -53,11 +53,12 @@ def _read(arguments: argparse.Namespace) -> "pd.DataFrame":
     foreign = {option: getattr(arguments, option[2:].replace("-", "_")) for option in options}
     given = [option for option, value in foreign.items() if value is not None]
     if not given and not arguments.runs:
-        raise UsageError("nothing to score: name a run, for example `timetrial score results/runs/first`")
+        raise UsageError("nothing to score: name a run, for example `timetrial score quickstart`")
     if not given:
         from harness.results import read_trials
+        from harness.runs.folder import find_run
 
-        return read_trials(arguments.runs)
+        return read_trials(map(find_run, arguments.runs))
     if arguments.runs:
         raise UsageError(f"{arguments.runs[0]} and {given[0]}: score runs or AlgoPerf's logs, not both at once")
     for option in options:

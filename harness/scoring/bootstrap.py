@@ -9,6 +9,15 @@ from harness.scoring.profile import BAND_TAUS, Profile
 from harness.scoring.times import Array, medians
 
 CONFIDENCE = 0.95
+SPREAD_OF_RESAMPLED_MEDIAN = {2: 0.71, 3: 1.10, 4: 1.07, 5: 1.17, 6: 1.11, 7: 1.15, 8: 1.10, 9: 1.13, 10: 1.09}
+"""Per number of studies, how much wider resampled medians spread than medians of fresh studies do.
+
+Ratio of standard deviations for normal data, from a simulation that the tests repeat. Besides, the mean of resampled
+medians varies less than the median, so percentiles around it are too cautious. Uncorrected, intervals from five studies
+on eight workloads that claim 95 % cover 99 %.
+"""
+SPREAD_OF_MORE = 1.08
+"""The same for more studies than are listed; it nears 1 slowly."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,8 @@ def resample(studies: list[Array], resamples: int, seed: int) -> Array | None:
 
     Studies are drawn with replacement within each workload (a bootstrap stratified by workload), and the same ones for
     all submissions: study k starts everyone from the same weights and the same order of batches, so differences between
-    submissions are paired. A miss that is drawn is a miss. Returns None where a workload has fewer than two studies,
+    submissions are paired. A miss that is drawn is a miss. Where there are none, centre and
+    spread are calibrated, see `SPREAD_OF_RESAMPLED_MEDIAN`. Returns None where a workload has fewer than two studies,
     since one says nothing about spread, or where no resample is asked for.
     """
     numbers = [array.shape[1] for array in studies if array.shape[1]]
@@ -47,7 +57,23 @@ def resample(studies: list[Array], resamples: int, seed: int) -> Array | None:
         return None
     generator = np.random.default_rng(seed)
     drawn = [_counts(generator, array.shape[1], resamples) for array in studies]
-    return np.stack([medians(array, counts) for array, counts in zip(studies, drawn, strict=True)], axis=-1)
+    samples = [_calibrate(medians(array, counts), array) for array, counts in zip(studies, drawn, strict=True)]
+    return np.stack(samples, axis=-1)
+
+
+def _calibrate(samples: Array, studies: Array) -> Array:
+    """Centre resampled medians (B, S) on the medians of `studies` (S, K) and correct their spread, on a log scale.
+
+    Where a miss is among the resampled medians nothing is corrected: it stays as often a miss as it was drawn.
+    """
+    number = studies.shape[1]
+    median = medians(studies, np.ones((1, number), int))
+    spread = SPREAD_OF_RESAMPLED_MEDIAN.get(number, SPREAD_OF_MORE)
+    always_reached = (np.isfinite(samples) & (samples > 0)).all(axis=0)
+    samples, center = samples.copy(), median[:, always_reached]
+    deviation = np.log(samples[:, always_reached] / center)
+    samples[:, always_reached] = center * np.exp((deviation - deviation.mean(axis=0)) / spread)
+    return samples
 
 
 def _counts(generator: np.random.Generator, studies: int, resamples: int) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from harness.scoring.bootstrap import Estimate
 from harness.scoring.ranking import standings_by
 from harness.scoring.rules import DEFAULT, REFERENCE, Rules
 from harness.scoring.standings import Standing, Standings
-from harness.scoring.trials import INCOMPLETE, name_trial, prepare_trials
+from harness.scoring.trials import INCOMPLETE, UNFINISHED, name_trial, prepare_trials
 
 RESAMPLES = 1000
 FEW_STUDIES = 5
@@ -120,7 +120,7 @@ def score_leaderboards(trials: pd.DataFrame, rules: Rules = DEFAULT, **options: 
 
 
 def score_table(trials: pd.DataFrame, rules: Rules = DEFAULT, **options: Any) -> Leaderboard:
-    """Score one leaderboard's table of trials (columns: harness/scoring/README.md).
+    """Score one leaderboard's table of trials (its columns: harness/scoring/trials.py).
 
     Options: `allow_incomplete` (False) counts incomplete trials as misses, `reference` ("adamw") is whom speed-ups are
     measured against, `resamples` (1000; 0 for no intervals) and `seed` (0) rule the bootstrap.
@@ -157,13 +157,16 @@ def _score(
         incomplete=incomplete,
         counted_as_misses=allow_incomplete and bool(incomplete),
         unsteady=find_unsteady(trials),
-        notes=tuple(_notes(by_time, reference)),
+        notes=tuple(_notes(scored, by_time, reference)),
     )
 
 
 def _check_one_leaderboard(trials: pd.DataFrame) -> None:
-    for column in ("suite", "ruleset", "protocol"):
-        different = trials.drop_duplicates(column)
+    ended = trials[~trials["status"].isin(UNFINISHED)]
+    groups = [("suite", trials), ("ruleset", trials)]
+    groups += [("protocol", rows) for _, rows in ended.groupby("workload", observed=True)]
+    for column, rows in groups:
+        different = rows.drop_duplicates(column)
         if len(different) > 1:
             one, other = different.iloc[0], different.iloc[1]
             raise UsageError(
@@ -192,10 +195,10 @@ def find_unsteady(trials: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     return {submission: tuple(sorted(found[submission])) for submission in sorted(found)}
 
 
-def _notes(standings: Standings, reference: str) -> list[str]:
+def _notes(trials: pd.DataFrame, standings: Standings, reference: str) -> list[str]:
     if not standings.standings:
         return ["no submission is complete, so there are no scores"]
-    results = {s.submission: s.workloads for s in standings.standings}
+    results = {standing.submission: standing.workloads for standing in standings.standings}
     notes = []
     if reference not in results:
         notes.append(f"no speed-ups: the reference submission {reference} is not among those scored")
@@ -204,6 +207,11 @@ def _notes(standings: Standings, reference: str) -> list[str]:
         notes.append("no intervals: some workload was run in one study only, which says nothing about spread")
     elif studies < FEW_STUDIES:
         notes.append(f"as few as {studies} studies of a workload: read the 95 % intervals as too narrow")
+    machines = sorted(trials["machine"].dropna().unique())
+    if len(machines) > 1:
+        notes.append(f"seconds come from different machines ({'; '.join(machines)}): compare by steps")
+    if provisional := sorted(trials.loc[trials["provisional"].astype(bool), "workload"].unique()):
+        notes.append(f"targets are provisional on {', '.join(provisional)}")
     for workload in next(iter(results.values())):
         if not any(math.isfinite(workloads[workload].value.value) for workloads in results.values()):
             notes.append(f"nobody reached the target of {workload}; it lowers every score")

@@ -1,4 +1,12 @@
-"""The table of trials that scores are made from: its columns, its checks, and the trial of each study that counts."""
+"""The table of trials that scores are made from: its columns, its checks, and the trial of each study that counts.
+
+One row is one planned trial, as `harness.results.read_trials` and `read_algoperf_logs` give them. Needed are
+submission, workload, study, trial and time_to_target (seconds, inf when not reached). Optional are
+- steps_to_target (inf when not reached), eval_index_at_target, n_evals, last_seconds, last_step, budget_seconds;
+- status (one of `STATUSES`; only target_reached counts as reached), flags (tuple of str), path (to name the trial by);
+- suite, ruleset (together the leaderboard), protocol (equal for all trials of a workload that may be compared);
+- role (base, heldout or ignored) and base_workload of AlgoPerf's held-out workloads; machine; provisional.
+"""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +27,8 @@ STATUSES = (
     "interrupted",
     "missing",
 )
-INCOMPLETE = ("out_of_memory", "crashed", "disqualified", "interrupted", "missing")
+UNFINISHED = ("interrupted", "missing")
+INCOMPLETE = ("out_of_memory", "crashed", "disqualified", *UNFINISHED)
 """A trial that ended so says nothing about training speed: it is named, and never silently a miss."""
 DEFAULTS = {
     "suite": "",
@@ -33,6 +42,8 @@ DEFAULTS = {
     "budget_seconds": np.nan,
     "role": "base",
     "base_workload": "",
+    "machine": None,
+    "provisional": False,
 }
 """What a table that leaves a column out means by it."""
 MEASURES = {"time_to_target": "s", "steps_to_target": "steps"}
@@ -40,7 +51,7 @@ MEASURES = {"time_to_target": "s", "steps_to_target": "steps"}
 
 
 def prepare_trials(trials: pd.DataFrame) -> pd.DataFrame:
-    """Check a table of trials (one row each, columns as in harness/scoring/README.md) and fill in optional columns.
+    """Check a table of trials and fill in optional columns.
 
     Names become categories in alphabetical order, so that the order of rows decides nothing. Only `target_reached`
     counts as reached: the time and steps of every other status become infinite.

@@ -5,7 +5,7 @@ import pytest
 from scoring_tables import INF, random_table, table
 
 from harness.scoring import score_table
-from harness.scoring.bootstrap import resample
+from harness.scoring.bootstrap import SPREAD_OF_RESAMPLED_MEDIAN, resample
 from harness.scoring.times import medians
 
 
@@ -68,7 +68,18 @@ def test_studies_that_were_not_run_are_left_out_of_a_median() -> None:
 
 
 def test_resampling_is_paired_by_study_and_apart_for_workloads() -> None:
-    study_effect = np.arange(5.0)[None] + np.array([[10.0], [20.0]])
+    study_effect = np.array([[10.0], [20.0]]) * np.arange(1.0, 6.0)
     samples = resample([study_effect, study_effect], 200, seed=0)
-    assert (samples[:, 1] - samples[:, 0] == 10).all()
+    assert samples[:, 1] / samples[:, 0] == pytest.approx(2.0)
     assert (samples[:, :, 0] != samples[:, :, 1]).any()
+
+
+@pytest.mark.parametrize("studies", SPREAD_OF_RESAMPLED_MEDIAN)
+def test_spread_of_resampled_medians_is_as_tabulated(studies: int) -> None:
+    generator = np.random.default_rng(studies)
+    variances = []
+    for _ in range(10):
+        counts = generator.multinomial(studies, np.full(studies, 1 / studies), size=200)
+        variances.append(medians(generator.standard_normal((1000, studies)), counts).var(axis=0, ddof=1).mean())
+    fresh = np.median(generator.standard_normal((100_000, studies)), axis=1)
+    assert np.sqrt(np.mean(variances) / fresh.var()) == pytest.approx(SPREAD_OF_RESAMPLED_MEDIAN[studies], rel=0.03)
