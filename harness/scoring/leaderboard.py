@@ -142,6 +142,8 @@ def _score(
     _check_one_leaderboard(trials)
     roles = ("base", "heldout") if rules.heldout else ("base",)
     trials = trials[trials["role"].isin(roles) & ~trials["workload"].isin(rules.ignored_workloads)]
+    if trials.empty:
+        raise UsageError("no trials to score: there is no base workload under these rules; see the roles of workloads")
     incomplete = find_incomplete(trials)
     scored = trials if allow_incomplete else trials[~trials["submission"].isin(incomplete)]
     by_time = standings_by("time_to_target", scored, rules, reference, resamples, seed)

@@ -1,5 +1,6 @@
 """AlgoPerf's published scores from AlgoPerf's own logs, its held-out rule by hand, and bad logs."""
 
+import itertools
 import os
 from pathlib import Path
 
@@ -24,13 +25,17 @@ v0.5,words,base,words,min,1.5,50
 """
 
 
+def algoperf_root() -> Path:
+    if "TIMETRIAL_ALGOPERF_ROOT" not in os.environ:
+        pytest.skip("set TIMETRIAL_ALGOPERF_ROOT to the folder of evals.csv.gz, targets.csv and published.csv")
+    return Path(os.environ["TIMETRIAL_ALGOPERF_ROOT"])
+
+
 @pytest.mark.parametrize(
     "leaderboard, tuning, rules", [("v0.5", "self", ALGOPERF_V05), ("v0.6", "external", ALGOPERF_V06)]
 )
 def test_published_scores_are_reproduced_to_4_decimals(leaderboard: str, tuning: str, rules: Rules) -> None:
-    if "TIMETRIAL_ALGOPERF_ROOT" not in os.environ:
-        pytest.skip("set TIMETRIAL_ALGOPERF_ROOT to AlgoPerf's evals.csv.gz, targets.csv and published.csv")
-    root = Path(os.environ["TIMETRIAL_ALGOPERF_ROOT"])
+    root = algoperf_root()
     published = pd.read_csv(root / "published.csv")
     published = published[(published["leaderboard"] == leaderboard) & (published["tuning"] == tuning)]
     trials = read_algoperf_logs(root / "evals.csv.gz", root / "targets.csv", leaderboard, tuning)
@@ -129,3 +134,18 @@ def test_bad_logs_are_named_with_file_and_line(tmp_path: Path, change: dict[str,
         read_algoperf_logs(*write(tmp_path, **change), "v0.5", "self")
     assert complaint in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_halves_of_a_recorded_submissions_studies_are_not_distinguishable_in_90_percent_of_splits() -> None:
+    root = algoperf_root()
+    trials = read_algoperf_logs(root / "evals.csv.gz", root / "targets.csv", "v0.5", "self")
+    trials = trials[trials["n_evals"] > 0]
+    told_apart = []
+    for submission, studies in itertools.product(trials["submission"].unique(), itertools.combinations(range(5), 3)):
+        own = trials[trials["submission"] == submission]
+        halves = own.assign(submission=own["study"].isin(studies).map({True: "a", False: "again"}))
+        halves["study"] = halves.groupby(["submission", "workload"]).cumcount()
+        (pair,) = score_table(halves, resamples=500).by_time.neighbours
+        told_apart.append(pair.distinguishable)
+    assert len(told_apart) == 60
+    assert sum(told_apart) <= 6
