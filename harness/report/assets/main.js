@@ -1,0 +1,62 @@
+"use strict";
+/* The choices at the top, and drawing everything that depends on them. */
+
+function chooser(id, title, options, chosen, choose) {
+  const list = element("select", { id, onchange: (event) => choose(event.target.value) }, ...options.map((option) => element("option", { value: option }, option)));
+  list.value = chosen;
+  return options.length > 1 ? [element("label", { for: id }, title), list] : [];
+}
+
+function chooseBoard(suite, ruleset) {
+  const found = DATA.boards.findIndex((one) => one.suite === suite && one.ruleset === ruleset);
+  state.board = found >= 0 ? found : DATA.boards.findIndex((one) => one.suite === suite);
+  hideMost();
+  draw();
+}
+
+function drawChoices() {
+  const { suite, ruleset } = board();
+  const suites = [...new Set(DATA.boards.map((one) => one.suite))];
+  const rulesets = DATA.boards.filter((one) => one.suite === suite).map((one) => one.ruleset);
+  const by = (key, title) => element("button", { type: "button", "data-measure": key, "aria-pressed": state.measure === key, onclick: () => { state.measure = key; draw(); document.querySelector(`[data-measure=${key}]`).focus(); } }, title);
+  const filter = element("input", { type: "search", id: "filter", placeholder: "filter submissions", "aria-label": "Filter submissions by text", oninput: (event) => { state.filter = event.target.value; drawFiltered(); } });
+  filter.value = state.filter;
+  place("choices",
+    ...chooser("suite", "suite", suites, suite, (value) => chooseBoard(value, ruleset)),
+    ...chooser("ruleset", "ruleset", rulesets, ruleset, (value) => chooseBoard(suite, value)),
+    ...(board().measures.steps ? [element("span", { class: "switch", role: "group", "aria-label": "Measure" }, by("time", "time"), by("steps", "steps"))] : []),
+    filter);
+}
+
+function drawFiltered() {
+  drawRanking();
+  drawHeat();
+  drawDetails();
+}
+
+function draw() {
+  place("frame", board().frame);
+  place("warnings", ...board().warnings.map((warning) => element("p", { class: "warning" }, `⚠ ${warning}`)));
+  drawChoices();
+  drawRanking();
+  drawWhy();
+  drawDetails();
+  drawTrust();
+}
+
+function openLinked() {
+  const fold = location.hash.startsWith("#submission-") && document.getElementById(location.hash.slice(1));
+  if (fold) { fold.open = true; fold.scrollIntoView(); }
+}
+
+let lastWidth = window.innerWidth;
+window.addEventListener("resize", () => {
+  if (window.innerWidth === lastWidth) return;
+  lastWidth = window.innerWidth;
+  drawProfiles();
+  drawCurves();
+});
+window.addEventListener("hashchange", openLinked);
+hideMost();
+draw();
+openLinked();
