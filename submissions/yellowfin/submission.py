@@ -79,9 +79,12 @@ class YellowFin(L2):
 
 
 def cubic_root(p):
-    """Solve p x = (1 - x)^3 for x in (0, 1), by Vieta's substitution in y^3 + p y + p = 0 with y = x - 1."""
-    w = -(((math.sqrt(p**2 + 4 / 27 * p**3) + p) / 2) ** (1 / 3))
-    return w - p / (3 * w) + 1
+    """Solve p x = (1 - x)^3 for x in (0, 1), which is y^3 + p y + p = 0 with y = x - 1.
+
+    By the hyperbolic form of Cardano's formula: Vieta's, which the paper uses, cancels where p is large.
+    """
+    p = max(p, 1e-30)
+    return 1 - 2 * math.sqrt(p / 3) * math.sinh(math.asinh(1.5 * math.sqrt(3 / p)) / 3)
 
 
 def build_optimizer(model, hyperparameters, task):

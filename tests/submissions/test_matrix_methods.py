@@ -1,0 +1,219 @@
+"""Matrix methods against the update equations of their papers."""
+
+import pytest
+import torch
+
+from submissions.muon.submission import NEWTON_SCHULZ
+from submissions.muon_polar_express.submission import OPTIMAL, POLAR_EXPRESS, SAFETY
+from submissions.orthogonalized_momentum import orthogonalize
+from tests.submissions.equations import STEPS, assert_follows
+from tests.submissions.test_first_order import ADAM
+
+MUON = {
+    "learning_rate": 0.05,
+    "adam_learning_rate": 0.02,
+    "momentum": 0.95,
+    "beta1": 0.9,
+    "beta2": 0.95,
+    "weight_decay": 0.3,
+}
+
+
+def power(matrix, exponent):
+    eigenvalues, eigenvectors = torch.linalg.eigh(matrix)
+    return eigenvectors @ torch.diag(eigenvalues.clamp(min=0) ** exponent) @ eigenvectors.T
+
+
+def adam_step(w, g, rate, decay, t, state, h):
+    m = state["m"] = h.beta1 * state.get("m", 0) + (1 - h.beta1) * g
+    v = state["v"] = h.beta2 * state.get("v", 0) + (1 - h.beta2) * g**2
+    return (1 - rate * decay) * w - rate * m / (1 - h.beta1**t) / ((v / (1 - h.beta2**t)).sqrt() + 1e-8)
+
+
+def newton_schulz(g, coefficients, margin):
+    x = g / (g.norm() * margin + 1e-7)
+    for a, b, c in coefficients:
+        x = a * x + b * x @ x.T @ x + c * x @ x.T @ x @ x.T @ x
+    return x
+
+
+@pytest.mark.parametrize(
+    ("name", "coefficients", "margin"),
+    [("muon", ((3.4445, -4.7750, 2.0315),) * 5, 1.0), ("muon_polar_express", POLAR_EXPRESS, 1.01)],
+)
+def test_muon(name, coefficients, margin):
+    def equations(w, gradient, rate, decay, h):
+        b, state = 0, {}
+        for t in range(STEPS):
+            g = gradient(w, t)
+            if w.ndim == 1:
+                adam_rate = h.adam_learning_rate / h.learning_rate * rate(t)
+                w = adam_step(w, g, adam_rate, decay, t + 1, state, h)
+                continue
+            b = h.momentum * b + (1 - h.momentum) * g
+            nesterov = ((1 - h.momentum) * g + h.momentum * b).reshape(w.shape[0], -1)
+            rows, columns = nesterov.shape
+            u = newton_schulz(nesterov, coefficients, margin) * max(1, rows / columns) ** 0.5
+            w = (1 - rate(t) * decay) * w - rate(t) * u.reshape(w.shape)
+        return w
+
+    assert_follows(name, MUON, equations)
+
+
+def spread_of_singular_values(shape, smallest, seed):
+    """Draw a matrix with singular values from `smallest` to 1 times its Frobenius norm, about."""
+    generator = torch.Generator().manual_seed(seed)
+    matrix = torch.randn(shape, generator=generator, dtype=torch.float64)
+    u, s, v = torch.linalg.svd(matrix, full_matrices=False)
+    s = torch.logspace(0, torch.log10(torch.tensor(smallest)).item(), len(s), dtype=torch.float64)
+    return u @ torch.diag(s) @ v
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (8, 40), (40, 8), (64, 27)])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_newton_schulz_brings_singular_values_near_one(shape, dtype):
+    for seed in range(5):
+        matrix = spread_of_singular_values(shape, 0.05, seed).to(dtype)
+        assert torch.linalg.svdvals(matrix).min() >= 0.01 * matrix.norm()
+        values = torch.linalg.svdvals(orthogonalize(matrix, NEWTON_SCHULZ))
+        assert values.min() > 0.65 and values.max() < 1.2
+
+
+def test_polar_express_comes_closer_to_one_in_as_many_steps():
+    matrix = spread_of_singular_values((32, 48), 0.05, seed=0)
+    for smallest in (0.02, 0.05, 0.3):
+        matrix = spread_of_singular_values((32, 48), smallest, seed=1)
+        newton, polar = (
+            (torch.linalg.svdvals(orthogonalize(matrix, coefficients, margin)) - 1).abs().max()
+            for coefficients, margin in ((NEWTON_SCHULZ, 1.0), (POLAR_EXPRESS, SAFETY))
+        )
+        assert polar < newton
+        assert len(POLAR_EXPRESS) == len(NEWTON_SCHULZ)
+
+
+def test_polar_express_polynomials_are_the_best_of_their_degree():
+    """A best odd quintic swings between two values at four points of its interval (Amsel et al. 2025, section 3).
+
+    Where the lower end is below a share of the upper end, that share takes its place, and the polynomial is scaled so
+    that the true ends still map to 1 - e and 1 + e.
+    """
+    low, high = 1e-3, 1.0
+    for a, b, c in OPTIMAL:
+        x = torch.linspace(max(low, 0.02407327424182761 * high), high, 200_001, dtype=torch.float64)
+        y = a * x + b * x**3 + c * x**5
+        slope = y.diff()
+        turns = y[1:-1][slope[1:] * slope[:-1] <= 0]
+        extremes = torch.cat([y[:1], turns, y[-1:]])
+        assert len(extremes) == 4
+        assert torch.allclose(extremes[::2], extremes[0], atol=1e-8)
+        assert torch.allclose(extremes[1::2], extremes[1], atol=1e-8)
+        low, high = a * low + b * low**3 + c * low**5, extremes.max().item()
+        assert low + high == pytest.approx(2.0, abs=1e-8)
+    assert high < 1.13
+
+
+def block_shampoo(combine):
+    """Write out blocked Shampoo with Adam's grafting; `combine(a, b, direction)` gets the inverse fourth roots."""
+
+    def equations(w, gradient, rate, decay, h):
+        shape, state, factors = w.shape, {}, {}
+        for t in range(1, STEPS + 1):
+            g = gradient(w, t - 1)
+            adam = adam_step(torch.zeros_like(w), g, -1.0, 0.0, t, state, h)
+            direction = state["m"] / (1 - h.beta1**t)
+            if w.ndim > 1:
+                g, adam, direction = (x.reshape(shape[0], -1) for x in (g, adam, direction))
+                for i in range(0, g.shape[0], h.block_size):
+                    for j in range(0, g.shape[1], h.block_size):
+                        block = (slice(i, i + h.block_size), slice(j, j + h.block_size))
+                        f = factors.setdefault((i, j), {"l": 0, "r": 0, "roots": None})
+                        f["l"] = h.beta2 * f["l"] + (1 - h.beta2) * g[block] @ g[block].T
+                        f["r"] = h.beta2 * f["r"] + (1 - h.beta2) * g[block].T @ g[block]
+                        if t % h.update_every == 0:
+                            hats = [f[side] / (1 - h.beta2**t) for side in ("l", "r")]
+                            f["roots"] = [
+                                power(x + 1e-6 * torch.linalg.eigvalsh(x).max() * torch.eye(len(x)).double(), -1 / 4)
+                                for x in hats
+                            ]
+                        if f["roots"]:
+                            u = combine(*f["roots"], direction[block])
+                            adam[block] = u * adam[block].norm() / u.norm()
+            w = (1 - rate(t - 1) * decay) * w - rate(t - 1) * adam.reshape(shape)
+        return w
+
+    return equations
+
+
+@pytest.mark.parametrize("block_size", [2, 4, 256])
+@pytest.mark.parametrize("name", ["distributed_shampoo", "caspr"])
+def test_distributed_shampoo_and_caspr(name, block_size):
+    combine = {
+        "distributed_shampoo": lambda a, b, g: a @ g @ b,
+        "caspr": lambda a, b, g: (a @ a @ g + 2 * a @ g @ b + g @ b @ b) / 4,
+    }[name]
+    values = ADAM | {"block_size": block_size, "update_every": 2}
+    assert_follows(name, values, block_shampoo(combine))
+
+
+@pytest.mark.parametrize("max_size", [3, 512])
+def test_shampoo(max_size):
+    def equations(w, gradient, rate, decay, h):
+        k, m = w.ndim, 0
+        factors = [h.epsilon * torch.eye(n).double() for n in w.shape]
+        for t in range(STEPS):
+            g = gradient(w, t)
+            m = h.momentum * m + (1 - h.momentum) * g
+            for i in range(k):
+                unfolded = torch.movedim(g, i, 0).reshape(w.shape[i], -1)
+                product = unfolded @ unfolded.T
+                factors[i] = factors[i] + (product if w.shape[i] <= max_size else torch.diag(product.diag()))
+            if t % h.update_every == 0:
+                roots = [power(factor, -1 / (2 * k)) for factor in factors]
+            u = m
+            for i in range(k):
+                u = torch.movedim(torch.tensordot(roots[i], u, dims=([1], [i])), 0, i)
+            w = (1 - rate(t) * decay) * w - rate(t) * u
+        return w
+
+    values = {
+        "learning_rate": 0.1,
+        "momentum": 0.9,
+        "epsilon": 1e-4,
+        "max_size": max_size,
+        "update_every": 2,
+        "weight_decay": 0.3,
+    }
+    assert_follows("shampoo", values, equations)
+
+
+@pytest.mark.parametrize("max_size", [2, 4, 5])
+def test_soap(max_size):
+    """Sides of up to 5, which a few gradients fill: where they leave directions empty, any basis of those is right."""
+
+    def equations(w, gradient, rate, decay, h):
+        shape, state, left, right = w.shape, {}, 0, 0
+        m, v, ql, qr = 0, 0, None, None
+        for t in range(STEPS):  # the first step, number 0, only begins left and right
+            g = gradient(w, t)
+            w = (1 - rate(t) * decay) * w
+            if w.ndim == 1:
+                w = adam_step(w, g, rate(t), 0.0, t, state, h) if t > 0 else w
+                continue
+            g, w = g.reshape(shape[0], -1), w.reshape(shape[0], -1)
+            if t > 0:
+                m = h.beta1 * m + (1 - h.beta1) * g
+                rotated = ql.T @ g @ qr
+                v = h.beta2 * v + (1 - h.beta2) * rotated**2
+                n = (ql.T @ m @ qr) / ((v / (1 - h.beta2**t)).sqrt() + 1e-8)
+                w = w - rate(t) / (1 - h.beta1**t) * ql @ n @ qr.T
+            left = h.beta2 * left + (g @ g.T) * (1 - h.beta2)
+            right = h.beta2 * right + (g.T @ g) * (1 - h.beta2)
+            if t == 0:
+                ql, qr = (torch.linalg.eigh(x)[1].flip(1) for x in (left, right))
+            elif t % h.update_every == 0:
+                ql, qr = (torch.linalg.qr(x @ q)[0] for x, q in ((left, ql), (right, qr)))
+            ql, qr = (q if len(q) <= max_size else torch.eye(len(q)).double() for q in (ql, qr))
+            w = w.reshape(shape)
+        return w
+
+    assert_follows("soap", ADAM | {"max_size": max_size, "update_every": 2}, equations)
