@@ -12,6 +12,7 @@ VERBS = {
     "check": "read a submission, lint its source and run some steps on every workload",
     "run": "run the trials of one or several submissions; goes on where it was stopped",
     "status": "show what of a run is done, running, missing or failed, and why",
+    "cancel": "cancel what waits and runs of a run, and keep its records",
     "score": "score runs, with confidence intervals",
     "report": "write leaderboard, plots and training curves of runs",
     "submit": "check a complete run and add it to the committed leaderboard",

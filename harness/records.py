@@ -5,6 +5,7 @@ import json
 import math
 import os
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -138,10 +139,24 @@ class TrialFolder:
                 raise ValueError(f"status {result.status} with time_to_target {result.time_to_target}")
             return result
 
+    def read_ending(self) -> tuple[Result, list[Evaluation]] | None:
+        """Read how the trial ended, None where it has not.
+
+        Raises `CorruptRecord` for files that are damaged, or contradict each other.
+        """
+        if not self.is_finished:
+            return None
+        result, evaluations = self.read_result(), self.read_evaluations()
+        last = evaluations[-1].seconds if evaluations else None
+        if result.status == "target_reached" and last != result.time_to_target:
+            raise CorruptRecord(f"{self.evaluations_file}: its last line is not where {self.result_file} ends")
+        return result, evaluations
+
     def write_checkpoint(self, referee: dict[str, Any], trainee: bytes) -> None:
         """Store the referee's own clock and counters, and the trainee's state as bytes that are never opened."""
         head = json.dumps(referee).encode()
-        write_atomically(self.checkpoint_file, struct.pack("!Q", len(head)) + head + trainee)
+        content = struct.pack("!Q", len(head)) + head + trainee
+        write_atomically(self.checkpoint_file, struct.pack("!I", zlib.crc32(content)) + content)
 
     def read_checkpoint(self) -> tuple[dict[str, Any], bytes] | None:
         """Read what `write_checkpoint` stored, if there is any."""
@@ -149,8 +164,17 @@ class TrialFolder:
             return None
         with _reported(self.checkpoint_file):
             content = self.checkpoint_file.read_bytes()
+            (checksum,), content = struct.unpack_from("!I", content), content[4:]
+            if zlib.crc32(content) != checksum:
+                raise ValueError("its checksum is not that of its content")
             (size,) = struct.unpack_from("!Q", content)
             return json.loads(content[8 : 8 + size]), content[8 + size :]
+
+    def remove_leftovers(self) -> None:
+        """Remove files that a kill has left half written; only for the holder of the trial, who alone writes them."""
+        for pattern in (".result.json.*", ".checkpoint.pt.*"):
+            for file in self.path.glob(pattern):
+                file.unlink(missing_ok=True)
 
     def remove_records(self) -> None:
         """Forget what was recorded, so that the trial runs from its beginning; the spec stays."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
-from harness.records import CorruptRecord, TrialFolder
+from harness.records import CorruptRecord, Evaluation, Result, TrialFolder
 from harness.runs.folder import RunFolder
 from harness.spec import TrialSpec
 
@@ -56,7 +56,10 @@ def check_hardware(trials: "pandas.DataFrame", allow_mixed: bool) -> None:
 
 
 def _row(folder: TrialFolder) -> dict[str, Any]:
-    spec = folder.read_spec()
+    try:
+        spec = folder.read_spec()
+    except CorruptRecord as error:  # without it nothing is known of the trial, not even its target
+        raise UsageError(f"corrupt record: {error}: the timetrial run that made it runs this trial again") from None
     row = {
         "suite": spec.suite,
         "suite_version": spec.suite_version,
@@ -88,7 +91,8 @@ def _row(folder: TrialFolder) -> dict[str, Any]:
         "path": str(folder.path),
     }
     try:
-        return row | (_ended(folder, spec) if folder.is_finished else _open(folder))
+        ending = folder.read_ending()
+        return row | (_open(folder) if ending is None else _ended(spec, *ending))
     except CorruptRecord as error:
         return row | {"reason": f"corrupt record: {error}"}
 
@@ -100,11 +104,8 @@ def _open(folder: TrialFolder) -> dict[str, Any]:
     return {"status": "interrupted", "n_evals": len(evaluations)}
 
 
-def _ended(folder: TrialFolder, spec: TrialSpec) -> dict[str, Any]:
-    result, evaluations = folder.read_result(), folder.read_evaluations()
+def _ended(spec: TrialSpec, result: Result, evaluations: list[Evaluation]) -> dict[str, Any]:
     reached = result.status == "target_reached"
-    if reached and (not evaluations or evaluations[-1].seconds != result.time_to_target):
-        raise CorruptRecord(f"{folder.evaluations_file}: its last line is not where {folder.result_file} ends")
     torch_major = (result.environment["libraries"]["torch"] or "").split(".")[0]
     return {
         "protocol": f"{spec.protocol}-{result.data_hash}-torch{torch_major}",

@@ -1,13 +1,25 @@
 """Run the trials of one or several submissions; the same command again goes on where it was stopped."""
 
 import argparse
+import shlex
+import signal
 import sys
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 from harness.environment import gpus
 from harness.errors import UsageError
 
+if TYPE_CHECKING:
+    from harness.runs.folder import RunFolder
+    from harness.runs.slurm import Resources
+    from harness.spec import TrialSpec
+
 EXAMPLE = "timetrial run submission=[sgd,adamw] suite=mini ruleset=external data_root=DIR"
+POLL_SECONDS = 5.0
+"""How often `--wait` looks at the jobs of a cluster."""
+RESUBMISSIONS = 3
+"""How often `--wait` submits again what lost its job, without a trial having ended in between."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,39 +27,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "overrides",
         nargs="*",
         metavar="key=value",
-        help="Hydra overrides of configs/config.yaml: submission, suite, ruleset, executor, run, data_root, workloads, ...",
+        help="Hydra overrides of configs/config.yaml: submission, suite, ruleset, executor, run, data_root, ...",
+    )
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="with executor=slurm: wait for all trials, exit with 1 if one failed, and resubmit what loses its job",
     )
 
 
 def main(options: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `timetrial cancel`, or a machine that shuts down
+    command = shlex.join(["timetrial", "run", *options.overrides])
+    try:
+        return _run(options, command)
+    except KeyboardInterrupt:
+        print(f"stopped; everything is kept. Go on with: {command}", file=sys.stderr)
+        return 130
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"timetrial run: {where}{error.strerror or error}{_KEPT} {command}", file=sys.stderr)
+        return 1
+
+
+_KEPT = "; what was written stays as it is. Once the disk can be written again, go on with:"
+
+
+def _run(options: argparse.Namespace, command: str) -> int:
     from harness.configuration import compose
     from harness.plan import make_plan
     from harness.runs.folder import RUNS, RunFolder
-    from harness.runs.local import run_locally, slots_and_threads, unfinished
-    from harness.runs.progress import Progress
-    from harness.runs.slot import SlotAssignment
+    from harness.runs.local import slots_and_threads
+    from harness.runs.slurm import read_resources
 
     config = compose(options.overrides)
-    device = choose_device(config["device"])
-    slots, threads = slots_and_threads(config["executor"], device)
+    if config["executor"]["name"] == "slurm":
+        resources = read_resources(config["executor"], config["device"])
+        device, slots, threads = resources.device, resources.slots, resources.threads
+    else:
+        device = choose_device(config["device"])
+        slots, threads = slots_and_threads(config["executor"], device)
+    run = RunFolder((RUNS / str(config["run"])).resolve())
     plan = make_plan(config, device, threads)
-    run = RunFolder(RUNS / str(config["run"]))
     run.add(plan)
-    folders = [run.trial(spec) for spec in plan]
-    waiting = unfinished(folders)
-    assignment = SlotAssignment(
-        run=str(run.path),
-        trials=tuple(spec.folder for spec in plan if not run.trial(spec).is_finished),
-        data_root=config["data_root"],
-        cores=None,
-    )
-    with Progress(run.path, plan, done=len(plan) - len(waiting)) as progress:
-        try:
-            run_locally(assignment, min(slots, max(1, len(waiting))), threads, device, progress) if waiting else None
-        except KeyboardInterrupt:
-            progress.note(f"stopped; everything is kept. Go on with: timetrial run {' '.join(options.overrides)}")
-            return 130
-    return _summary(run, plan, progress)
+    if config["executor"]["name"] == "slurm":
+        return _run_on_cluster(run, plan, resources, config["data_root"], options.wait)
+    return _run_here(run, plan, slots, threads, config["data_root"], command)
 
 
 def choose_device(wanted: Any) -> str:
@@ -59,23 +84,71 @@ def choose_device(wanted: Any) -> str:
     return ("cuda" if gpus() else "cpu") if wanted == "auto" else wanted
 
 
-FAILURES = ("crashed", "out_of_memory", "hung", "disqualified")
-"""The statuses that make the exit code 1: the trial says nothing of how fast the submission trains."""
+def _run_here(
+    run: "RunFolder", plan: "list[TrialSpec]", slots: int, threads: int, data_root: str | None, command: str
+) -> int:
+    from harness.runs.local import run_locally
+    from harness.runs.progress import Progress
+    from harness.runs.slot import SlotAssignment
+    from harness.runs.standing import stand_all
+
+    standings = stand_all(run, [run.trial(spec) for spec in plan])
+    to_do = tuple(standing.name for standing in standings if not standing.is_over)
+    with Progress(run.path, plan, done=len(plan) - len(to_do)) as progress:
+        if to_do:
+            assignment = SlotAssignment(str(run.path), to_do, data_root, cores=None)
+            run_locally(assignment, min(slots, len(to_do)), threads, plan[0].device, progress)
+    code = _sum_up(run, plan)
+    if progress.failed:
+        print(f"timetrial run: {progress.failed[0]}{_KEPT} {command}", file=sys.stderr)
+    return 2 if progress.blocked else code
 
 
-def _summary(run, plan, progress) -> int:
-    from harness.records import CorruptRecord
+def _run_on_cluster(
+    run: "RunFolder", plan: "list[TrialSpec]", resources: "Resources", data_root: str | None, wait: bool
+) -> int:
+    from harness.runs.slurm import submit
+    from harness.runs.standing import stand_all
 
-    counts: dict[str, int] = {}
-    for spec in plan:
-        folder = run.trial(spec)
-        try:
-            status = folder.read_result().status if folder.is_finished else "missing"
-        except CorruptRecord:
-            status = "corrupt"
-        counts[status] = counts.get(status, 0) + 1
+    _announce(run, submit(run, plan, resources, data_root))
+    if not wait:
+        print(run.name)
+        print(f"next: timetrial status {run.name} --watch    timetrial cancel {run.name}", file=sys.stderr)
+        return 0
+    ended, resubmissions = -1, 0
+    folders = [run.trial(spec) for spec in plan]
+    while True:
+        over = sum(standing.is_over for standing in stand_all(run, folders))
+        if over != ended:
+            ended, resubmissions = over, 0
+            print(f"{run.name}: {over} of {len(plan)} trials have ended", file=sys.stderr, flush=True)
+        if over == len(plan):
+            break
+        time.sleep(POLL_SECONDS)
+        again = submit(run, plan, resources, data_root) if resubmissions < RESUBMISSIONS else []
+        _announce(run, again)
+        resubmissions += bool(again)
+        if resubmissions == RESUBMISSIONS:
+            print(f"{run.name}: jobs end and leave trials behind; timetrial status names their logs", file=sys.stderr)
+            break
+    return _sum_up(run, plan)
+
+
+def _announce(run: "RunFolder", jobs: list[Any]) -> None:
+    if jobs:
+        trials = sum(len(job.trials) for job in jobs)
+        named = jobs[0].id if len(jobs) == 1 else f"{jobs[0].id} to {jobs[-1].id}"
+        print(f"{run.name}: {trials} trials in {len(jobs)} jobs, {named}; logs in {run.jobs}", file=sys.stderr)
+
+
+def _sum_up(run: "RunFolder", plan: "list[TrialSpec]") -> int:
+    """Print how the trials of the plan stand; gives the exit code."""
+    from collections import Counter
+
+    from harness.runs.standing import stand_all
+
+    standings = stand_all(run, [run.trial(spec) for spec in plan])
+    counts = Counter(standing.status or standing.state for standing in standings)
     print(f"{run.name}: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())), file=sys.stderr)
     print(f"next: timetrial score {run.name}    timetrial report {run.name}", file=sys.stderr)
-    if progress.blocked:
-        return 2
-    return 1 if any(status in counts for status in (*FAILURES, "missing", "corrupt")) else 0
+    return int(any(standing.state != "done" for standing in standings))

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 from harness.catalogue import ROOT, find_submission
 from harness.environment import describe_machine
 from harness.errors import UsageError
-from harness.records import TrialFolder, write_atomically
+from harness.records import CorruptRecord, TrialFolder, write_atomically
+from harness.runs.claims import holder
 from harness.spec import TrialSpec
 
 RUNS = ROOT / "results" / "runs"
@@ -29,6 +31,11 @@ class RunFolder:
         """List the planned trials, sorted by path."""
         return [TrialFolder(file.parent) for file in sorted(self.path.glob("*/*/*/study_*/trial_*/spec.json"))]
 
+    @property
+    def jobs(self) -> Path:
+        """Where the records and logs of cluster jobs are."""
+        return self.path / "jobs"
+
     def source(self, submission: str) -> Path:
         return self.path / submission / "source"
 
@@ -47,16 +54,21 @@ class RunFolder:
         for submission in sorted({spec.submission for spec in plan}):
             self._copy_source(submission)
         for spec in plan:
-            folder = self.trial(spec)
-            if not folder.spec_file.exists() or (not folder.is_finished and folder.read_spec() != spec):
-                folder.write_spec(spec)
+            self._add_trial(spec)
+
+    def _add_trial(self, spec: TrialSpec) -> None:
+        folder = self.trial(spec)
+        there = _spec_there(folder)
+        if there == spec or (there is not None and (folder.is_finished or holder(folder.path))):
+            return
+        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.remove_records()  # of a spec that cannot be read, or half a trial on another number of threads
+        folder.write_spec(spec)
 
     def _check(self, spec: TrialSpec) -> None:
         folder = self.trial(spec)
-        if not folder.spec_file.exists():
-            return
-        there = folder.read_spec()
-        if replace(there, threads=spec.threads) == spec:
+        there = _spec_there(folder)
+        if there is None or replace(there, threads=spec.threads) == spec:
             return
         for name, what in (
             ("suite_version", "version {} of the suite"),
@@ -76,18 +88,37 @@ class RunFolder:
         target = self.source(submission)
         if target.exists():
             return
-        temporary = target.with_name(".source")
-        shutil.rmtree(temporary, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".source-", dir=target.parent))
         for name, path in find_submission(submission).source_files().items():
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, temporary / name)
-        temporary.rename(target)
+        temporary.chmod(0o755)
+        try:
+            temporary.rename(target)
+        except OSError:  # another `timetrial run` was faster, or the disk is at fault
+            shutil.rmtree(temporary, ignore_errors=True)
+            if not target.exists():
+                raise
+
+
+def _spec_there(folder: TrialFolder) -> TrialSpec | None:
+    """Read the spec of a trial; None where there is none, or none that can be read."""
+    try:
+        return folder.read_spec() if folder.spec_file.exists() else None
+    except CorruptRecord:
+        return None
 
 
 def find_run(name: str) -> RunFolder:
-    """Find a run by its name in `results/runs`, or by the path of its folder; raises `UsageError` where there is none."""
+    """Find a run by its name in `results/runs`, or by the path of its folder.
+
+    Raises `UsageError` where there is none.
+    """
     for path in (Path(name), RUNS / name):
         if path.is_dir():
             return RunFolder(path.resolve())
-    known = ", ".join(sorted(path.name for path in RUNS.glob("*") if path.is_dir())) or "none yet: timetrial run makes one"
+    known = (
+        ", ".join(sorted(path.name for path in RUNS.glob("*") if path.is_dir())) or "none yet: timetrial run makes one"
+    )
     raise UsageError(f"no run {name!r} in {RUNS} and no such folder: runs there are {known}")

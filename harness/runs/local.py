@@ -1,132 +1,124 @@
-"""The local executor: slots on this machine, and what they report."""
+"""The slots of one machine: how many, where each runs, and what happens when one dies."""
 
-import contextlib
-import json
 import os
 import queue
-import subprocess
-import sys
-import threading
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
-from harness.catalogue import ROOT
 from harness.environment import gpus
 from harness.errors import UsageError
-from harness.records import TrialFolder
 from harness.runs.progress import Progress
-from harness.runs.slot import SlotAssignment
+from harness.runs.slot import STOPPED, SlotAssignment
+from harness.runs.slot_process import SlotProcess
 
-KEPT_VARIABLES = (
-    "PATH HOME USER LANG LC_ALL TZ TMPDIR LD_LIBRARY_PATH VIRTUAL_ENV XDG_CACHE_HOME TIMETRIAL_CACHE HF_HOME HF_ENDPOINT "
-    "HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE CUDA_VISIBLE_DEVICES CUDA_HOME"
-).split()
-"""The environment of a slot, and so of its trainees; nothing else of a person's environment reaches them."""
 RESTARTS = 3
 """How often slots that have died are replaced without a trial having ended in between."""
+END_SECONDS = 10.0
+"""How long a slot that was told to stop at once may take."""
 
 
 def slots_and_threads(options: Mapping[str, Any], device: str) -> tuple[int, int]:
     """Say how many slots this machine runs, and how many threads a trial has.
 
-    Raises `UsageError` for numbers that are neither `auto` nor at least 1, or more GPU slots than GPUs.
+    Raises `UsageError` for numbers that are neither `auto` nor at least 1.
     """
-    cores = len(os.sched_getaffinity(0))
-    slots = options["slots"] if options["slots"] != "auto" else (len(gpus()) if device == "cuda" else 1)
-    threads = options["threads"] if options["threads"] != "auto" else max(1, cores // max(1, _whole(slots, "slots")))
-    return _whole(slots, "slots"), _whole(threads, "threads")
+    return share_out(options, len(gpus()) if device == "cuda" else 1, len(os.sched_getaffinity(0)))
 
 
-def _whole(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"executor.{name} is {value!r}: give auto, or a whole number of at least 1")
+def share_out(options: Mapping[str, Any], slots: int, cores: int) -> tuple[int, int]:
+    """Read `slots` and `threads` of an executor: `auto` is `slots`, and `cores` divided among them."""
+    slots = whole(slots if options["slots"] == "auto" else options["slots"], "slots")
+    return slots, whole(max(1, cores // slots) if options["threads"] == "auto" else options["threads"], "threads")
+
+
+def whole(value: Any, name: str, least: int = 1) -> int:
+    """Read a whole number of an executor's options; raises `UsageError` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        auto = "auto, or " if name in ("slots", "threads") else ""
+        raise UsageError(f"executor.{name} is {value!r}: give {auto}a whole number of at least {least}")
     return value
 
 
-class Slot:
-    """A slot process, whose reports go into a queue."""
+class LocalSlots:
+    """Slots on this machine that work through one assignment together."""
 
-    def __init__(self, number: int, assignment: SlotAssignment, gpu: str | None, reports: queue.Queue) -> None:
-        environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-        environment |= {"PYTHONPATH": str(ROOT)} | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})
-        self.number = number
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from harness.runs.slot import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,
-            text=True,
-        )
-        self.process.stdin.write(json.dumps(asdict(assignment)) + "\n")
-        self.process.stdin.flush()
-        threading.Thread(target=self._read, args=(reports,), daemon=True).start()
+    def __init__(self, assignment: SlotAssignment, slots: int, threads: int, device: str) -> None:
+        self.assignment = assignment
+        self.places = _places(slots, threads, device)
+        self.running: dict[int, SlotProcess] = {}
+        self.stopping = False
 
-    def _read(self, reports: queue.Queue) -> None:
-        for line in self.process.stdout:
-            with contextlib.suppress(ValueError):
-                reports.put((self.number, json.loads(line)))
-        self.process.wait()
-        reports.put((self.number, {"event": "ended", "code": self.process.returncode}))
+    def run(self, progress: Progress) -> None:
+        """Return when no trial is left to do. A slot that dies is replaced; one that fails, by a full disk, is not."""
+        reports: queue.Queue = queue.Queue()
+        restarts = 0
+        with tempfile.TemporaryDirectory(prefix="timetrial-", ignore_cleanup_errors=True) as temporary:
+            try:
+                for number in range(len(self.places)):
+                    self._start(number, temporary, reports)
+                while self.running:
+                    try:
+                        number, report = reports.get(timeout=0.5)
+                    except queue.Empty:
+                        progress.refresh()
+                        continue
+                    if report["event"] != "ended":
+                        progress.report(number, report)
+                        restarts = 0 if report["event"] == "finished" else restarts
+                        continue
+                    del self.running[number]
+                    progress.ended(number)
+                    if report["code"] in (0, 1, STOPPED) or self.stopping:
+                        continue
+                    if restarts == RESTARTS:
+                        progress.note(f"slot {number} was killed again (exit code {report['code']}): not started again")
+                        continue
+                    restarts += 1
+                    progress.note(f"slot {number} was killed (exit code {report['code']}): starting it again")
+                    self._start(number, temporary, reports)
+            finally:
+                self._end()
 
-    def end(self) -> None:
-        """End the process and its trainee now; its standard input is what it lives on."""
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+    def _start(self, number: int, temporary: str, reports: queue.Queue) -> None:
+        cores, gpu = self.places[number]
+        self.running[number] = SlotProcess(number, replace(self.assignment, cores=cores), gpu, temporary, reports)
+
+    def stop(self, seconds: float) -> None:
+        """Have all slots stop at the next evaluation point with a checkpoint, within `seconds`, and wait for them.
+
+        May be called by a signal handler in the middle of `run`.
+        """
+        self.stopping = True
+        deadline = time.monotonic() + seconds
+        slots = list(self.running.values())
+        for slot in slots:
+            slot.stop()
+        for slot in slots:
+            slot.wait(max(0.0, deadline - time.monotonic()))
+
+    def _end(self) -> None:
+        """End what still runs, at once."""
+        for slot in self.running.values():
+            slot.abandon()
+        for slot in self.running.values():
+            slot.wait(END_SECONDS)
 
 
 def run_locally(assignment: SlotAssignment, slots: int, threads: int, device: str, progress: Progress) -> None:
     """Work through the trials of `assignment` in `slots` processes, and return when none is left to do."""
-    reports: queue.Queue = queue.Queue()
-    places = _places(slots, threads, device)
-    running: dict[int, Slot] = {}
-    restarts = 0
-
-    def start(number: int) -> None:
-        cores, gpu = places[number]
-        running[number] = Slot(number, replace(assignment, cores=cores), gpu, reports)
-
-    try:
-        for number in range(slots):
-            start(number)
-        while running:
-            try:
-                number, report = reports.get(timeout=0.5)
-            except queue.Empty:
-                progress.refresh()
-                continue
-            if report["event"] != "ended":
-                progress.report(number, report)
-                restarts = 0 if report["event"] == "finished" else restarts
-                continue
-            del running[number]
-            if report["code"] not in (0, 1) and restarts < RESTARTS:
-                restarts += 1
-                progress.note(f"slot {number} was killed (exit code {report['code']}): starting it again")
-                start(number)
-    finally:
-        for slot in running.values():
-            slot.end()
+    LocalSlots(assignment, slots, threads, device).run(progress)
 
 
 def _places(slots: int, threads: int, device: str) -> Sequence[tuple[tuple[int, ...] | None, str | None]]:
     """Give each slot its CPU cores (None: all) and its GPU (None: none to choose)."""
     if device == "cuda":
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        names = visible.split(",") if visible else [str(i) for i in range(len(gpus()))]
+        names = visible.split(",") if visible else [str(i) for i in range(max(1, len(gpus())))]
         return [(None, names[i % len(names)]) for i in range(slots)]
     cores = sorted(os.sched_getaffinity(0))
     if slots == 1:
         return [(None, None)]
     return [(tuple(cores[(i * threads + j) % len(cores)] for j in range(threads)), None) for i in range(slots)]
-
-
-def unfinished(folders: Sequence[TrialFolder]) -> list[TrialFolder]:
-    """List the trials that have no result yet."""
-    return [folder for folder in folders if not folder.is_finished]

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,11 @@ from harness.records import CorruptRecord, TrialFolder
 from harness.runs.claims import take_claim
 from harness.runs.folder import RunFolder
 from harness.spec import TrialSpec
+
+LOOK_AGAIN_SECONDS = 1.0
+"""How often a slot that has nothing left to start looks whether a trial that another holds has become free."""
+STOPPED = 130
+"""The exit code of a slot that was told to stop at once."""
 
 
 @dataclass(frozen=True)
@@ -37,99 +43,150 @@ Report = Callable[..., None]
 
 
 def work(assignment: SlotAssignment, report: Report, stop: Callable[[], bool]) -> None:
-    """Run every trial of the assignment that is neither finished nor claimed by another slot.
+    """Run every trial of the assignment that is not finished, and wait for those that other slots hold.
 
-    Trials of a workload whose data are missing are reported as `blocked` and left; everything else ends in a record.
+    A trial whose holder dies is taken over. Trials of a workload whose data are missing are reported as `blocked` and
+    left; everything else ends in a record. Returns when nothing is left, or at the next evaluation point once `stop`
+    has become true.
     """
-    from harness.trial.arena import Arena  # imports torch, which takes a second
-    from harness.trial.referee import Interrupted, run_trial
-    from harness.trial.forkserver import prepare_forkserver
+    from harness.trial.forkserver import prepare_forkserver  # imports torch, which takes a second
 
     run = RunFolder(Path(assignment.run))
-    folders = [TrialFolder(run.path / trial) for trial in assignment.trials]
-    specs = [folder.read_spec() for folder in folders]
-    prepare_forkserver(
-        specs, [file for name in {s.submission for s in specs} for file in run.source(name).rglob("*.py")]
-    )
-    arenas: dict[tuple[Any, ...], Arena | UsageError] = {}
-    for spec, folder in zip(specs, folders, strict=True):
-        if stop():
-            return
-        with _claimed(folder, assignment.job) as is_mine:
-            if not is_mine:
-                continue
-            arena = _arena(arenas, spec, assignment.data_root)
-            if isinstance(arena, UsageError):
-                report("blocked", trial=spec.folder, reason=str(arena))
-                continue
-            report("started", trial=spec.folder)
-            source = (run.source(spec.submission) / "submission.py").read_text()
-            try:
-                result = run_trial(spec, source, arena, folder, stop)
-            except Interrupted:
-                report("interrupted", trial=spec.folder)
+    open_trials = [TrialFolder(run.path / trial) for trial in assignment.trials]
+    specs = {folder.path: folder.read_spec() for folder in open_trials}
+    names = {spec.submission for spec in specs.values()}
+    prepare_forkserver(specs.values(), [file for name in names for file in run.source(name).rglob("*.py")])
+    arenas = Arenas(assignment.data_root)
+    while open_trials:
+        held = []
+        for folder in open_trials:
+            if stop():
                 return
-            except CorruptRecord as error:
-                folder.remove_records()
-                report("corrupt", trial=spec.folder, reason=str(error))
-                result = run_trial(spec, source, arena, folder, stop)
-            report("finished", trial=spec.folder, status=result.status, seconds=result.seconds, reason=result.reason)
+            spec = specs[folder.path]
+            if _has_ended(folder):
+                report("found", trial=spec.folder)
+                continue
+            with _claimed(folder, assignment.job) as is_mine:
+                if is_mine:
+                    _run(spec, run, arenas, folder, report, stop)
+                else:
+                    held.append(folder)
+        if held == open_trials:
+            report("waiting", trials=len(held))
+            time.sleep(LOOK_AGAIN_SECONDS)
+        open_trials = held
+
+
+def _run(
+    spec: TrialSpec, run: RunFolder, arenas: "Arenas", folder: TrialFolder, report: Report, stop: Callable[[], bool]
+) -> None:
+    """Run a trial that is claimed, from its checkpoint if there is one, or from its beginning where that is damaged."""
+    from harness.trial.referee import Interrupted, run_trial
+
+    try:
+        arena = arenas.open(spec)
+    except UsageError as error:
+        return report("blocked", trial=spec.folder, reason=str(error))
+    folder.remove_leftovers()
+    workload = arena.workload
+    report("started", trial=spec.folder, metric=workload.metric, higher_is_better=workload.higher_is_better)
+    source = (run.source(spec.submission) / "submission.py").read_text()
+    try:
+        folder.read_ending()  # raises where a trial that ended is corrupt
+        result = run_trial(spec, source, arena, folder, stop)
+    except Interrupted:
+        return report("interrupted", trial=spec.folder)
+    except CorruptRecord as error:
+        report("corrupt", trial=spec.folder, reason=str(error))
+        folder.remove_records()
+        return _run(spec, run, arenas, folder, report, stop)
+    report("finished", trial=spec.folder, status=result.status, seconds=result.seconds, reason=result.reason)
 
 
 @contextlib.contextmanager
 def _claimed(folder: TrialFolder, job: str | None) -> Iterator[bool]:
-    """Claim a trial that is not finished; gives whether it is ours to run."""
-    claim = None if folder.is_finished else take_claim(folder.path, job)
+    """Claim a trial; gives whether it is ours to run."""
+    claim = take_claim(folder.path, job)
     if claim is None:
         yield False
         return
     with claim:
-        yield not folder.is_finished  # it may have been finished just before the claim
+        yield not _has_ended(folder)  # it may have ended just before the claim
 
 
-def _arena(arenas: dict, spec: TrialSpec, data_root: str | None) -> Any:
-    from harness.trial.arena import Arena
+def _has_ended(folder: TrialFolder) -> bool:
+    """Say whether the trial has a result that can be read."""
+    try:
+        return folder.read_ending() is not None
+    except CorruptRecord:
+        return False
 
-    key = (json.dumps(asdict(spec.workload), sort_keys=True), spec.data, spec.variant_seed, spec.device, spec.threads)
-    if key not in arenas:
+
+class Arenas:
+    """The workloads that were loaded so far, kept for the trials to come."""
+
+    def __init__(self, data_root: str | None) -> None:
+        self.data_root = None if data_root is None else Path(data_root)
+        self.loaded: dict[tuple[Any, ...], Any] = {}
+
+    def open(self, spec: TrialSpec) -> Any:
+        """Give the `Arena` of a trial; raises `UsageError` where its data are missing."""
         import torch
 
-        torch.set_num_threads(spec.threads)
-        try:
-            arenas[key] = Arena(spec, None if data_root is None else Path(data_root))
-        except UsageError as error:
-            arenas[key] = error
-    return arenas[key]
+        from harness.trial.arena import Arena
+
+        key = (
+            json.dumps(asdict(spec.workload), sort_keys=True),
+            spec.data,
+            spec.variant_seed,
+            spec.device,
+            spec.threads,
+        )
+        if key not in self.loaded:
+            torch.set_num_threads(spec.threads)
+            try:
+                self.loaded[key] = Arena(spec, self.data_root)
+            except UsageError as error:
+                self.loaded[key] = error
+        if isinstance(self.loaded[key], UsageError):
+            raise self.loaded[key]
+        return self.loaded[key]
 
 
 def main() -> None:
     """Run as a process: the assignment is the first line of standard input, reports are lines of standard output.
 
-    SIGTERM stops at the next evaluation point, with a checkpoint. The end of standard input stops at once: whoever
-    started the slot has gone.
+    A further line of input stops the slot at the next evaluation point, with a checkpoint. The end of the input stops
+    it at once: whoever started the slot has gone. Signals that a cluster sends to all processes of a job are ignored,
+    here and in all that the slot starts: the job itself knows what they mean.
     """
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
     assignment = SlotAssignment(**json.loads(sys.stdin.readline()))
     if assignment.cores is not None:
         os.sched_setaffinity(0, assignment.cores)
     stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
+    threading.Thread(target=_obey, args=(stopping,), daemon=True).start()
     reports, sys.stdout = sys.stdout, sys.stderr  # whatever a library prints is no report
 
     def report(event: str, **fields: Any) -> None:
-        reports.write(json.dumps({"event": event, **fields}) + "\n")
-        reports.flush()
+        with contextlib.suppress(BrokenPipeError):  # whoever listened has gone, and the input has ended as well
+            reports.write(json.dumps({"event": event, **fields}) + "\n")
+            reports.flush()
 
     try:
         work(assignment, report, stopping.is_set)
     except KeyboardInterrupt:
-        sys.exit(130)
+        os._exit(STOPPED)  # not held up by what a library still does in a thread
     except OSError as error:
-        report("failed", reason=f"{error.strerror or error}: {error.filename or ''}")
+        where = f"{error.filename}: " if error.filename else ""
+        report("failed", reason=f"{where}{error.strerror or error}")
         sys.exit(1)
 
 
-def _stop_at_end_of_input() -> None:
+def _obey(stopping: threading.Event) -> None:
     while sys.stdin.readline():
-        pass
+        stopping.set()
     os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(5)
+    os._exit(STOPPED)
