@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKERS = "osD^vP*X"
+MARKERS = "osD^vP*X<"
 MOST_BANDS = 3
 """With more submissions than this their bands hide each other, and only those of the best are drawn."""
 MEASURES = {"s": "time", "steps": "steps"}
@@ -29,7 +29,7 @@ DARK = 2.6
 def plot_profiles(standings: Standings, frame: str) -> "Figure":
     """Draw everybody's performance profile for tau from 1 to 4 as steps, with bands behind the best `MOST_BANDS`."""
     names = [standing.submission for standing in standings.standings]
-    figure = _figure(lines=11 + 1.3 * math.ceil(len(names) / 2))
+    figure = _figure(lines=20 + 1.3 * math.ceil(len(names) / 2))
     axes = figure.subplots()
     styles = line_styles(names)
     for place, standing in enumerate(standings.standings):
@@ -59,7 +59,7 @@ def plot_profiles(standings: Standings, frame: str) -> "Figure":
 def plot_scores(standings: Standings, frame: str) -> "Figure":
     """Draw each score as a dot with its interval, best on top, its rank beside its name."""
     ranks = [standing.rank for standing in standings.standings]
-    labels = [f"{s.submission} {s.rank}{'=' * (ranks.count(s.rank) > 1)}" for s in standings.standings]
+    labels = [f"{s.rank}{'=' * (ranks.count(s.rank) > 1)}  {s.submission}" for s in standings.standings]
     figure = _figure(lines=5.5 + 1.5 * len(labels))
     axes = figure.subplots()
     styles = line_styles([standing.submission for standing in standings.standings])
@@ -80,7 +80,8 @@ def plot_times(standings: Standings, frame: str) -> "Figure":
     """Draw the median time or steps to target, submission x workload, coloured by the ratio to the fastest."""
     names = [standing.submission for standing in standings.standings]
     workloads = list(standings.standings[0].workloads)
-    figure = _figure(lines=9 + 2.2 * len(names), columns=9 + 6 * len(workloads))
+    longest = max(len(word) for name in workloads for word in name.split("_"))
+    figure = _figure(lines=9 + 2.2 * len(names), columns=8 + max(5.2, 0.65 * longest) * len(workloads))
     axes = figure.subplots()
     ratios = [[min(s.workloads[name].ratio, MAX_TAU) for name in workloads] for s in standings.standings]
     image = axes.imshow(ratios, cmap="cividis_r", vmin=1, vmax=MAX_TAU, aspect="auto")
@@ -107,7 +108,7 @@ def _write_cell(axes: "Axes", column: int, row: int, result: WorkloadResult, uni
         axes.add_patch(Rectangle(corner, 1, 1, facecolor="white", edgecolor="#999999", hatch="////", linewidth=0))
         text, colour = f"missed\n{result.studies_reached}/{result.studies}", "black"
     else:
-        ratio = f"{result.ratio:.2f}×" if math.isfinite(result.ratio) else "not counted"
+        ratio = f"{result.ratio:.2f}x" if math.isfinite(result.ratio) else "not counted"
         text, colour = f"{significant(result.value.value)} {unit}\n{ratio}", "white" if result.ratio > DARK else "black"
     box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if colour == "black" and "missed" in text else None
     axes.text(column, row, text, ha="center", va="center", color=colour, fontsize="small", bbox=box, linespacing=1.1)

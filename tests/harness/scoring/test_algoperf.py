@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from scoring_tables import INF, table
 
 from harness.errors import UsageError
 from harness.scoring import ALGOPERF_V05, ALGOPERF_V06, DEFAULT, Rules, read_algoperf_logs, score_table
+from tests.harness.scoring.tables import INF, table
 
 EVALS = """\
 leaderboard,submission,tuning,workload,study,trial,eval_index,accumulated_submission_time,global_step,val_metric

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from scoring_tables import INF, random_table, table
 
 from harness.scoring import score_table
 from harness.scoring.bootstrap import SPREAD_OF_RESAMPLED_MEDIAN, resample
 from harness.scoring.times import medians
+from tests.harness.scoring.tables import INF, random_table, table
 
 
 def test_same_seed_gives_the_same_intervals_and_another_seed_others() -> None:

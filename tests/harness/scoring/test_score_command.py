@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from scoring_tables import INF, table
 
 import harness.results
 import harness.runs.folder
 from harness.commands import score
+from tests.harness.scoring.tables import INF, table
 
 EVALS = (
     "leaderboard,submission,tuning,workload,study,trial,eval_index,accumulated_submission_time,global_step,val_metric\n"

@@ -1,9 +1,9 @@
 """Speed-up over the reference: by hand, with misses, and whoever else is in the field."""
 
 import pytest
-from scoring_tables import INF, table
 
 from harness.scoring import score_table
+from tests.harness.scoring.tables import INF, table
 
 
 def test_speedup_is_the_geometric_mean_over_workloads() -> None:
