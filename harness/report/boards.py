@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
-from harness.records import CorruptRecord, TrialFolder
+from harness.records import CorruptRecord, Evaluation, Metrics, TrialFolder
 from harness.results import check_hardware, read_trials
 from harness.runs.folder import RunFolder
 from harness.scoring import Leaderboard, score_leaderboards
@@ -58,6 +58,12 @@ class Board:
             found[f"{row.machine} {row.libraries}"] = self.folders[row.path].read_result().environment
         return list(found.values())
 
+    def ended(self, workload: str) -> list[TrialFolder]:
+        """The trials on a workload that ended by reaching the target or the budget, the former first."""
+        rows = self.trials[(self.trials["workload"] == workload) & (self.trials["n_evals"] > 0)]
+        rows = rows[rows["status"].isin(("target_reached", "budget_exhausted"))]
+        return [self.folders[path] for path in rows.sort_values(["status", "path"], ascending=[False, True])["path"]]
+
     @property
     def machines(self) -> list[str]:
         return sorted(self.trials["machine"].dropna().unique())
@@ -72,6 +78,13 @@ class Board:
         """What a title says of where the numbers come from."""
         studies = f"{self.studies} {'study' if self.studies == 1 else 'studies'}"
         return f"{self.suite} · {self.ruleset} · {studies} · {' + '.join(self.machines) or 'no trial has ended'}"
+
+    @property
+    def plot_frame(self) -> str:
+        """The same for a figure, where what a reader must be warned of has no other place."""
+        provisional = " · provisional targets" if self.trials["provisional"].any() else ""
+        mixed = " · different hardware" if len(self.machines) > 1 else ""
+        return f"{self.frame}{provisional}{mixed}"
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
@@ -118,11 +131,20 @@ class TargetMetric:
     higher_is_better: bool
 
 
-def target_metric(workload: WorkloadSpec) -> TargetMetric:
-    """Ask the workload's class, which takes torch's import, for the metric of its target.
+def target_metric(workload: WorkloadSpec, ended: Iterable[TrialFolder]) -> TargetMetric:
+    """Find the metric that the target of `workload` is on, from trials that have ended.
 
-    Raises `UsageError` where this clone has no such workload.
+    It is the one by which a trial ends when it comes to the target, and never before. Where trials leave a choice, the
+    workload's class is asked, which imports torch. Raises `UsageError` where this clone has no such class.
     """
+    possible: set[tuple[str, bool]] | None = None
+    for folder in ended:
+        fitting = _fitting_metrics(
+            workload.target, evaluations_of(folder), folder.read_result().time_to_target is not None
+        )
+        possible = fitting if possible is None else possible & fitting
+        if len(possible) == 1:
+            return TargetMetric(*possible.pop())
     module, _, name = workload.implementation.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
@@ -133,7 +155,24 @@ def target_metric(workload: WorkloadSpec) -> TargetMetric:
     return TargetMetric(found.metric, found.higher_is_better)
 
 
-def evaluations_of(folder: TrialFolder) -> list:
+def _fitting_metrics(target: float, evaluations: list[Evaluation], reached: bool) -> set[tuple[str, bool]]:
+    """List (metric, higher is better) that a trial with these evaluations, and no others, is consistent with."""
+    values = [evaluation.validation for evaluation in evaluations]
+    before = values[:-1]
+    return {
+        (name, higher)
+        for name in set().union(*values)
+        for higher in (True, False)
+        if not any(_past(metrics, name, target, higher) for metrics in before)
+        and (not reached or _past(values[-1], name, target, higher))
+    }
+
+
+def _past(metrics: Metrics, name: str, target: float, higher: bool) -> bool:
+    return name in metrics and (metrics[name] >= target if higher else metrics[name] <= target)
+
+
+def evaluations_of(folder: TrialFolder) -> list[Evaluation]:
     """Read the evaluations of a trial; none where its record is corrupt, which the status of the trial says."""
     try:
         return folder.read_evaluations()

@@ -1,4 +1,4 @@
-"""Who is drawn how: a colour and a dash for each submission, told apart by colour-blind readers and in black and white."""
+"""Who is drawn how: a colour and a dash each, told apart by colour-blind readers and in black and white."""
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#6B6B6B")
 """Okabe and Ito's colours without yellow and black, which vanish on a white or a dark ground, and two more."""

@@ -38,7 +38,7 @@ def training_curves(board: Board) -> list[WorkloadCurves]:
     """Make the curves of each workload of a board; a submission without evaluations there has none."""
     found = []
     for workload, spec in board.specs.items():
-        metric = target_metric(spec.workload)
+        metric = target_metric(spec.workload, board.ended(workload))
         curves: dict[str, dict[str, Curve]] = {axis: {} for axis in AXES}
         for submission in board.submissions:
             studies = _studies(board, workload, submission, metric)

@@ -44,7 +44,7 @@ def _ranking(board: Board) -> str:
             ]
         )
     for submission in scores.incomplete if not scores.counted_as_misses else ():
-        rows.append(["–", _escape(submission), "incomplete", "–", "–", "–", memory_text(memory_of(board, submission))])
+        rows.append(["-", _escape(submission), "incomplete", "-", "-", "-", memory_text(memory_of(board, submission))])
     return _table(heading, rows)
 
 
@@ -56,7 +56,7 @@ def rank_of(standing: Standing, standings: Sequence[Standing]) -> str:
 def speedup_of(standing: Standing) -> str:
     """Write the speed-up over the reference with its interval, marked where a miss is in it."""
     mark = MISS_MARK if any(result.counted_as_budget for result in standing.workloads.values()) else ""
-    return "–" if standing.speedup is None else with_interval(standing.speedup, "{:.2f}×") + mark
+    return "-" if standing.speedup is None else with_interval(standing.speedup, "{:.2f}x") + mark
 
 
 def memory_of(board: Board, submission: str) -> float | None:
@@ -67,7 +67,7 @@ def memory_of(board: Board, submission: str) -> float | None:
 
 
 def memory_text(memory: float | None) -> str:
-    return "–" if memory is None else f"{memory:.1f} B/parameter"
+    return "-" if memory is None else f"{memory:.1f} B/parameter"
 
 
 def _times(board: Board) -> str:
@@ -84,7 +84,7 @@ def _time(result: WorkloadResult) -> str:
     if math.isinf(result.value.value):
         return f"missed ({reached})"
     few = f", {reached}" if result.studies_reached < result.studies else ""
-    return f"{seconds_with_interval(result.value)} {result.ratio:.2f}×{few}"
+    return f"{seconds_with_interval(result.value)} {result.ratio:.2f}x{few}"
 
 
 def seconds_with_interval(estimate: Estimate) -> str:

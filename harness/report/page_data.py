@@ -55,6 +55,7 @@ def board_data(board: Board, curves: Sequence[WorkloadCurves], folder: Path, tex
             {
                 "name": its.workload,
                 "metric": its.metric.name,
+                "higher": its.metric.higher_is_better,
                 "target": its.target,
                 "budget": its.budget_seconds,
                 "curves": {
@@ -172,7 +173,10 @@ def search_space_lines(metadata: SubmissionFolder) -> list[list[str]]:
     if space is None:
         return []
     if space.points:
-        return [[f"point {i}", ", ".join(f"{k} {_value(v)}" for k, v in point.items())] for i, point in enumerate(space.points)]
+        return [
+            [f"point {i}", ", ".join(f"{k} {_value(v)}" for k, v in point.items())]
+            for i, point in enumerate(space.points)
+        ]
     lines = []
     for name, axis in space.axes.items():
         if isinstance(axis, Range):

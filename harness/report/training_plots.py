@@ -27,7 +27,7 @@ def plot_training_curves(board: Board, curves: WorkloadCurves) -> "Figure":
         _draw(axes, curves, axis, styles)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
-    figure.suptitle(f"{curves.workload} · {board.frame}\nmedian and range over studies", wrap=True)
+    figure.suptitle(f"{curves.workload} · {board.plot_frame}\nmedian and range over studies", wrap=True)
     return figure
 
 

@@ -41,11 +41,17 @@ def write_plots(
     board: Board, curves: Sequence[WorkloadCurves], folder: Path, style: str, formats: Sequence[str]
 ) -> list[Path]:
     """Write every plot of a leaderboard; without any score there are only training curves."""
-    from harness.report import training_plots
+    from harness.report import memory_plot, plots, training_plots
     from harness.report.style import plotting
 
     with plotting(style):
         figures: dict[str, Figure] = {}
+        standings, frame = board.scores.by_time, board.plot_frame
+        if standings.standings:
+            figures["performance_profile"] = plots.plot_profiles(standings, frame)
+            figures["score"] = plots.plot_scores(standings, frame)
+            figures["time_to_target"] = plots.plot_times(standings, frame)
+            figures["time_against_memory"] = memory_plot.plot_memory(board)
         for its in curves:
             figures[f"training_curves_{its.workload}"] = training_plots.plot_training_curves(board, its)
         files = []

@@ -10,12 +10,17 @@ function ticks(low, high, count) {
   return found;
 }
 
-/* series: [{name, points: [[x, y]...], band: [[x, low, high]...]}]; bounds: [{x or y, text}] */
-function lineChart(holder, { series, x, y, bounds = [], height = 300, label }) {
-  const width = Math.max(260, holder.clientWidth || 560);
-  const named = series.length <= 8 && width > 420;
+function innerWidthOf(holder) {
+  const style = getComputedStyle(holder);
+  return holder.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+}
+
+/* series: [{name, points: [[x, y]...], band: [[x, low, high]...]}]; bounds: [{y, text} or {x, text, below}] */
+function lineChart(holder, { series, x, y, bounds = [], height = 300, label, names = false }) {
+  const width = Math.max(260, innerWidthOf(holder));
+  const named = names && series.length <= 8 && width > 420;
   const longest = Math.max(0, ...series.map((one) => one.name.length));
-  const edge = { top: 16, right: named ? Math.min(150, 14 + 7 * longest) : 12, bottom: 40, left: 52 };
+  const edge = { top: 16, right: named ? Math.min(150, 14 + 7 * longest) : 12, bottom: 40, left: 58 };
   const across = (value) => edge.left + ((value - x.low) / (x.high - x.low || 1)) * (width - edge.left - edge.right);
   const upward = (value) => height - edge.bottom - ((value - y.low) / (y.high - y.low || 1)) * (height - edge.top - edge.bottom);
   const chart = drawn("svg", { class: `chart${series.length <= 4 ? " few" : ""}`, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
@@ -39,12 +44,13 @@ function lineChart(holder, { series, x, y, bounds = [], height = 300, label }) {
 function drawBound(chart, bound, across, upward, edge, width, height) {
   if (bound.y !== undefined) {
     chart.append(drawn("line", { class: "bound", "stroke-dasharray": "2 3", x1: edge.left, x2: width - edge.right, y1: upward(bound.y), y2: upward(bound.y) }));
-    chart.append(drawn("text", { x: width - edge.right, y: upward(bound.y) - 4, "text-anchor": "end" }, bound.text));
+    chart.append(drawn("text", { x: edge.left + 4, y: upward(bound.y) - 5 }, bound.text));
   } else {
     const at = across(bound.x);
     chart.append(drawn("line", { class: "bound", "stroke-dasharray": "6 3", x1: at, x2: at, y1: edge.top, y2: height - edge.bottom }));
-    const turned = `rotate(-90 ${at - 5} ${height - edge.bottom - 8})`;
-    chart.append(drawn("text", { x: at - 5, y: height - edge.bottom - 8, transform: turned }, bound.text));
+    const foot = bound.below ? height - edge.bottom - 8 : edge.top + 4;
+    const turned = { transform: `rotate(-90 ${at - 5} ${foot})`, "text-anchor": bound.below ? "start" : "end" };
+    chart.append(drawn("text", { x: at - 5, y: foot, ...turned }, bound.text));
   }
 }
 

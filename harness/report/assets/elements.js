@@ -46,6 +46,11 @@ function range(estimate, form = digits) {
   return `${form(estimate[1])} to ${estimate[2] === null ? "missed" : form(estimate[2])}`;
 }
 
+/* The name, with places after underscores where a narrow column may break it. */
+function breakable(name) {
+  return name.split(/(?<=_)/).flatMap((part) => [part, document.createElement("wbr")]);
+}
+
 function unit() {
   return state.measure === "time" ? "s" : "steps";
 }

@@ -31,10 +31,10 @@ function whoCell(row) {
 function scoreCell(row) {
   if (!row.score) return [element("span", { class: "miss" }, "none: incomplete")];
   const [value, low, high] = row.score;
-  const at = (score) => 4 + 100 * score;
-  const svg = drawn("svg", { width: 108, height: 14, "aria-hidden": "true", class: "mark" });
-  svg.append(drawn("line", { x1: 4, x2: 104, y1: 7, y2: 7, stroke: "var(--line)" }));
-  for (const end of [4, 104]) svg.append(drawn("line", { x1: end, x2: end, y1: 4, y2: 10, stroke: "var(--line)" }));
+  const at = (score) => 4 + 80 * score;
+  const svg = drawn("svg", { width: 88, height: 14, "aria-hidden": "true", class: "mark" });
+  svg.append(drawn("line", { x1: 4, x2: 84, y1: 7, y2: 7, stroke: "var(--line)" }));
+  for (const end of [4, 84]) svg.append(drawn("line", { x1: end, x2: end, y1: 4, y2: 10, stroke: "var(--line)" }));
   if (low !== undefined) svg.append(drawn("line", { x1: at(low), x2: at(high), y1: 7, y2: 7, stroke: "var(--accent)", "stroke-width": 4, opacity: 0.45 }));
   svg.append(drawn("circle", { cx: at(value), cy: 7, r: 4, fill: "var(--accent)" }));
   return [svg, element("b", {}, hundredths(value)), element("small", {}, low === undefined ? "" : ` ${range(row.score, hundredths)}`)];
@@ -80,7 +80,7 @@ function drawRanking() {
       drawRanking();
       document.querySelector(`#ranking th[data-key="${CSS.escape(column.key)}"] button`).focus();
     };
-    const button = element("button", { type: "button", onclick: sort }, column.title);
+    const button = element("button", { type: "button", onclick: sort }, ...breakable(column.title));
     return element("th", { scope: "col", "data-key": column.key, "aria-sort": direction, class: column.class || (column.number ? "number" : null) }, button);
   });
   const body = sorted(rows(), chosen).filter((row) => matches(row.name)).map((row) => {
@@ -98,7 +98,7 @@ function drawRanking() {
 
 function drawHeadline() {
   const first = measure().rows.filter((row) => row.rank === 1);
-  const by = state.measure === "time" ? "seconds" : "steps";
+  const by = state.measure;
   const names = first.map((row) => row.name).join(", ");
   let said = "No submission is complete, so nobody has a score yet.";
   if (first.length > 1) said = `By ${by}, ${names} share the first place: their scores cannot be told apart.`;

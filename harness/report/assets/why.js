@@ -20,6 +20,7 @@ function drawLegend() {
   const everything = element("button", { type: "button", class: "all", onclick: set([]) }, "all");
   const nothing = element("button", { type: "button", class: "all", onclick: set(board().names) }, "none");
   place("legend", ...buttons, everything, nothing);
+  document.getElementById("legend").classList.toggle("few", buttons.length <= MOST_AT_FIRST);
 }
 
 function hideMost() {
@@ -48,7 +49,7 @@ function drawProfiles() {
   if (!series.length) return void holder.append(element("p", { class: "empty" }, "nothing to draw"));
   const percent = (value) => `${Math.round(100 * value)} %`;
   lineChart(holder, {
-    series, height: 340, label: "Performance profiles",
+    series, height: 340, label: "Performance profiles", names: true,
     x: { low: 1, high: 4, form: (tau) => String(tau), title: `τ: ${state.measure === "time" ? "time" : "steps"} to target, relative to the fastest` },
     y: { low: 0, high: 1, form: percent, title: "share of workloads" },
   });
@@ -56,10 +57,10 @@ function drawProfiles() {
 
 function drawHeat() {
   const names = board().names.filter((name) => rowOf(name) && matches(name));
-  const head = element("tr", {}, element("th", { scope: "col" }, "submission"), ...board().workloads.map(({ name }) => element("th", { scope: "col" }, name)));
+  const head = element("tr", {}, element("th", { scope: "col" }, "submission"), ...board().workloads.map(({ name }) => element("th", { scope: "col" }, ...breakable(name))));
   const body = names.map((name) => element("tr", {}, element("th", { scope: "row" }, name), ...board().workloads.map((workload) => heatCell(rowOf(name).workloads[workload.name]))));
   const table = element("table", { class: "heat" }, element("thead", {}, head), element("tbody", {}, ...body));
-  const said = `${state.measure === "time" ? "Seconds" : "Steps"} to target with 95 % interval; the darker, the nearer to the fastest. Hatched: missed.`;
+  const said = `${state.measure === "time" ? "Seconds" : "Steps"} to target with 95 % interval; the stronger the colour, the nearer to the fastest. Hatched: missed.`;
   place("heat", element("div", { class: "card" }, element("h3", {}, "Where it is won"), element("p", { class: "hint" }, said), element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Heat map" }, table)));
 }
 
@@ -70,10 +71,7 @@ function heatCell(result) {
   const cell = element("td", {}, `${times(ratio)}  ${digits(value[0])} ${unit()}`, element("br"), element("small", {}, range(value)));
   const strength = Math.round(4 + 86 * share);
   cell.style.background = `color-mix(in srgb, var(--heat) ${strength}%, var(--ground))`;
-  if (strength > 55) {
-    cell.style.color = "#fff";
-    cell.querySelector("small").style.color = "#ffffffdd";
-  }
+  cell.classList.toggle("strong", strength > 66);
   return cell;
 }
 
@@ -100,7 +98,7 @@ function drawCurve(holder, workload, axis, title) {
   const margin = 0.06 * (edges[1] - edges[0]) || 0.1;
   const last = Math.max(...series.map((one) => one.points[one.points.length - 1][0]));
   const bounds = [{ y: workload.target, text: `target ${workload.target}` }];
-  if (axis === "seconds") bounds.push({ x: workload.budget, text: `budget ${digits(workload.budget)} s` });
+  if (axis === "seconds") bounds.push({ x: workload.budget, text: `budget ${digits(workload.budget)} s`, below: workload.higher });
   lineChart(holder, {
     series, bounds, height: 260, label: `${workload.name}: validation ${workload.metric} against ${title}`,
     x: { low: 0, high: axis === "seconds" ? Math.max(last, workload.budget) : last, form: (value) => value.toLocaleString("en"), title },
