@@ -110,10 +110,13 @@ def _run_on_cluster(
     from harness.runs.slurm import submit
     from harness.runs.standing import stand_all
 
-    _announce(run, submit(run, plan, resources, data_root))
+    jobs = submit(run, plan, resources, data_root)
+    _announce(run, jobs)
     if not wait:
-        print(run.name)
-        print(f"next: timetrial status {run.name} --watch    timetrial cancel {run.name}", file=sys.stderr)
+        if not jobs:
+            print(f"{run.name}: nothing to submit: all trials have ended, or are in jobs already", file=sys.stderr)
+        print(run.reference)
+        print(f"next: timetrial status {run.reference} --watch    timetrial cancel {run.reference}", file=sys.stderr)
         return 0
     ended, resubmissions = -1, 0
     folders = [run.trial(spec) for spec in plan]
@@ -150,5 +153,5 @@ def _sum_up(run: "RunFolder", plan: "list[TrialSpec]") -> int:
     standings = stand_all(run, [run.trial(spec) for spec in plan])
     counts = Counter(standing.status or standing.state for standing in standings)
     print(f"{run.name}: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())), file=sys.stderr)
-    print(f"next: timetrial score {run.name}    timetrial report {run.name}", file=sys.stderr)
+    print(f"next: timetrial score {run.reference}    timetrial report {run.reference}", file=sys.stderr)
     return int(any(standing.state != "done" for standing in standings))

@@ -23,6 +23,8 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.name
+        self.reference = path.name if path.parent == RUNS else str(path)
+        """What a person types to mean this run."""
 
     def trial(self, spec: TrialSpec) -> TrialFolder:
         return TrialFolder(self.path / spec.folder)

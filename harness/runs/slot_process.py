@@ -17,6 +17,7 @@ _VARIABLES = """
     XDG_CACHE_HOME TIMETRIAL_CACHE HF_HOME HF_ENDPOINT
     HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE
 """
+COMMAND = "from harness.runs.slot import main; main()"
 KEPT_VARIABLES = tuple(_VARIABLES.split())
 """The environment of a slot, and so of its trainees; nothing else of a person's environment reaches them."""
 
@@ -33,7 +34,7 @@ class SlotProcess:
         environment |= {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
         self.number = number
         self.process = subprocess.Popen(
-            [sys.executable, "-c", "from harness.runs.slot import main; main()"],
+            [sys.executable, "-c", COMMAND],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
