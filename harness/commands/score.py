@@ -91,13 +91,17 @@ def _print_findings(board: "Leaderboard") -> None:
             outcome = "counted as misses (--allow-incomplete)"
         else:
             outcome = "so it has no score; resume the run, or count them as misses with --allow-incomplete"
-        print(f"{submission} is incomplete, {len(trials)} trials, {outcome}:", file=sys.stderr)
+        print(f"{submission} is incomplete ({_count(trials)}), {outcome}:", file=sys.stderr)
         for trial in trials[:MOST_NAMED]:
             print(f"  {trial}", file=sys.stderr)
         if len(trials) > MOST_NAMED:
             print(f"  and {len(trials) - MOST_NAMED} more, all named by --format json", file=sys.stderr)
     for submission, trials in board.unsteady.items():
         named = ", ".join(trials[:MOST_NAMED]) + ", ..." * (len(trials) > MOST_NAMED)
-        print(f"{submission}: the clock was unsteady in {len(trials)} trials: {named}", file=sys.stderr)
+        print(f"{submission}: the clock was unsteady in {_count(trials)}: {named}", file=sys.stderr)
     for note in board.notes:
         print(f"note: {note}", file=sys.stderr)
+
+
+def _count(trials: tuple[str, ...]) -> str:
+    return f"{len(trials)} {'trial' if len(trials) == 1 else 'trials'}"

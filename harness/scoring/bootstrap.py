@@ -48,9 +48,9 @@ def resample(studies: list[Array], resamples: int, seed: int) -> Array | None:
 
     Studies are drawn with replacement within each workload (a bootstrap stratified by workload), and the same ones for
     all submissions: study k starts everyone from the same weights and the same order of batches, so differences between
-    submissions are paired. A miss that is drawn is a miss. Where there are none, centre and
-    spread are calibrated, see `SPREAD_OF_RESAMPLED_MEDIAN`. Returns None where a workload has fewer than two studies,
-    since one says nothing about spread, or where no resample is asked for.
+    submissions are paired. A miss that is drawn is a miss; where none can be, centre and spread are calibrated (see
+    `SPREAD_OF_RESAMPLED_MEDIAN`). Returns None where a workload has one study, which says nothing about spread, and
+    where no resample is asked for.
     """
     numbers = [array.shape[1] for array in studies if array.shape[1]]
     if not resamples or min(numbers, default=0) < 2:

@@ -8,14 +8,13 @@ import pandas as pd
 
 from harness.errors import UsageError
 from harness.scoring.bootstrap import Estimate
+from harness.scoring.findings import check_one_leaderboard, find_incomplete, find_unsteady, notes_on
 from harness.scoring.ranking import standings_by
 from harness.scoring.rules import DEFAULT, REFERENCE, Rules
 from harness.scoring.standings import Standing, Standings
-from harness.scoring.trials import INCOMPLETE, UNFINISHED, name_trial, prepare_trials
+from harness.scoring.trials import prepare_trials
 
 RESAMPLES = 1000
-FEW_STUDIES = 5
-"""Below this many studies the range of the studies themselves covers the median in well under 95 % of cases."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def _score(
     seed: int = 0,
 ) -> Leaderboard:
     """Score a prepared table."""
-    _check_one_leaderboard(trials)
+    check_one_leaderboard(trials)
     roles = ("base", "heldout") if rules.heldout else ("base",)
     trials = trials[trials["role"].isin(roles) & ~trials["workload"].isin(rules.ignored_workloads)]
     if trials.empty:
@@ -159,62 +158,5 @@ def _score(
         incomplete=incomplete,
         counted_as_misses=allow_incomplete and bool(incomplete),
         unsteady=find_unsteady(trials),
-        notes=tuple(_notes(scored, by_time, reference)),
+        notes=tuple(notes_on(scored, by_time, reference)),
     )
-
-
-def _check_one_leaderboard(trials: pd.DataFrame) -> None:
-    ended = trials[~trials["status"].isin(UNFINISHED)]
-    groups = [("suite", trials), ("ruleset", trials)]
-    groups += [("protocol", rows) for _, rows in ended.groupby("workload", observed=True)]
-    for column, rows in groups:
-        different = rows.drop_duplicates(column)
-        if len(different) > 1:
-            one, other = different.iloc[0], different.iloc[1]
-            raise UsageError(
-                f"{column} is {one[column]!r} in {name_trial(one)} and {other[column]!r} in {name_trial(other)}: "
-                f"they cannot share the {one['suite']}/{one['ruleset']} leaderboard; score them apart"
-            )
-
-
-def find_incomplete(trials: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """Name, per submission of a prepared table, the trials that ended in `INCOMPLETE` and the workloads without any."""
-    found: dict[str, list[str]] = {}
-    for _, row in trials[trials["status"].isin(INCOMPLETE)].iterrows():
-        found.setdefault(row["submission"], []).append(f"{name_trial(row)}: {row['status']}")
-    planned = {submission: set(rows["workload"]) for submission, rows in trials.groupby("submission", observed=True)}
-    for submission, workloads in planned.items():
-        for workload in set().union(*planned.values()) - workloads:
-            found.setdefault(submission, []).append(f"{submission}/{workload}: no trial")
-    return {submission: tuple(sorted(found[submission])) for submission in sorted(found)}
-
-
-def find_unsteady(trials: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """Name, per submission of a prepared table, the trials that carry the flag `unsteady_clock`."""
-    found: dict[str, list[str]] = {}
-    for _, row in trials[["unsteady_clock" in flags for flags in trials["flags"]]].iterrows():
-        found.setdefault(row["submission"], []).append(name_trial(row))
-    return {submission: tuple(sorted(found[submission])) for submission in sorted(found)}
-
-
-def _notes(trials: pd.DataFrame, standings: Standings, reference: str) -> list[str]:
-    if not standings.standings:
-        return ["no submission is complete, so there are no scores"]
-    results = {standing.submission: standing.workloads for standing in standings.standings}
-    notes = []
-    if reference not in results:
-        notes.append(f"no speed-ups: the reference submission {reference} is not among those scored")
-    studies = min((r.studies for workloads in results.values() for r in workloads.values() if r.studies), default=0)
-    if standings.standings[0].score.low is None:
-        notes.append("no intervals: some workload was run in one study only, which says nothing about spread")
-    elif studies < FEW_STUDIES:
-        notes.append(f"as few as {studies} studies of a workload: read the 95 % intervals as too narrow")
-    machines = sorted(trials["machine"].dropna().unique())
-    if len(machines) > 1:
-        notes.append(f"seconds come from different machines ({'; '.join(machines)}): compare by steps")
-    if provisional := sorted(trials.loc[trials["provisional"].astype(bool), "workload"].unique()):
-        notes.append(f"targets are provisional on {', '.join(provisional)}")
-    for workload in next(iter(results.values())):
-        if not any(math.isfinite(workloads[workload].value.value) for workloads in results.values()):
-            notes.append(f"nobody reached the target of {workload}; it lowers every score")
-    return notes

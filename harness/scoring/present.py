@@ -49,15 +49,14 @@ def _csv_row(entry: dict[str, Any]) -> dict[str, Any]:
 
 def as_table(leaderboard: Leaderboard) -> RenderableType:
     """Draw who leads, the times behind it and the differences between neighbours, for a terminal."""
-    parts = [_ranking(leaderboard), _times(leaderboard), *_differences(leaderboard.by_time)]
-    return Group(*(part for part in parts if part is not None))
+    return Group(*_ranking(leaderboard), *_times(leaderboard), *_differences(leaderboard.by_time))
 
 
-def _ranking(leaderboard: Leaderboard) -> Table:
+def _ranking(leaderboard: Leaderboard) -> list[RenderableType]:
     by_time, by_steps = leaderboard.by_time.standings, leaderboard.by_steps
     with_speedup = any(standing.speedup for standing in by_time)
     frame = f"{leaderboard.suite} · {leaderboard.ruleset} · rules {leaderboard.rules.name}"
-    table = Table(title=f"{frame} · 95 % intervals in brackets", title_justify="left", caption_justify="left")
+    table = Table()
     table.add_column("rank", justify="right")
     speedups = [f"speed-up over {leaderboard.reference}", "speed-up by steps"] * with_speedup
     for heading in ("submission", "score", "score by steps", *speedups, "targets reached", "score if one is left out"):
@@ -77,9 +76,9 @@ def _ranking(leaderboard: Leaderboard) -> Table:
     if not leaderboard.counted_as_misses:
         for submission in leaderboard.incomplete:
             table.add_row("-", submission + _remark(leaderboard, submission), "none: incomplete")
-    if any(_speedup(standing).endswith(MISS_MARK) for standing in by_time):
-        table.caption = f"{MISS_MARK} with a miss that counts as the budget"
-    return table
+    marked = any(_speedup(standing).endswith(MISS_MARK) for standing in by_time)
+    caption = [Text(f"{MISS_MARK} with a miss that counts as the budget")] * marked
+    return [Text(f"{frame} · 95 % intervals in brackets"), table, *caption]
 
 
 def _remark(leaderboard: Leaderboard, submission: str) -> str:
@@ -90,18 +89,17 @@ def _remark(leaderboard: Leaderboard, submission: str) -> str:
     return f" ({', '.join(remarks)})" if remarks else ""
 
 
-def _times(leaderboard: Leaderboard) -> Table | None:
+def _times(leaderboard: Leaderboard) -> list[RenderableType]:
     standings = leaderboard.by_time.standings
     if not standings:
-        return None
-    table = Table(title="time to target, median over studies, and relative to the fastest", title_justify="left")
-    table.caption, table.caption_justify = "m/n: m of n studies reached the target", "left"
-    table.add_column("submission")
+        return []
+    title = "\ntime to target, median over studies, and relative to the fastest (m/n: m of n studies reached it)"
+    table = Table("submission")
     for workload in standings[0].workloads:
         table.add_column(workload, justify="right")
     for standing in standings:
         table.add_row(standing.submission, *(_time(result) for result in standing.workloads.values()))
-    return table
+    return [Text(title), table]
 
 
 def _time(result: WorkloadResult) -> str:
@@ -122,7 +120,7 @@ def _speedup(standing: Standing | None) -> str:
 def _differences(standings: Standings) -> list[Text]:
     lines = []
     for pair in standings.neighbours:
-        verdict = "" if pair.distinguishable else ": not distinguishable"
+        verdict = "" if pair.distinguishable or pair.difference.low is None else ": not distinguishable"
         lines.append(Text(f"{pair.better} over {pair.worse}: {with_interval(pair.difference, '{:+.3f}')}{verdict}"))
     return [Text("\nscore differences between neighbours, paired by study"), *lines] if lines else []
 

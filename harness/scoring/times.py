@@ -66,7 +66,9 @@ def medians(studies: Array, counts: NDArray[np.int64]) -> Array:
     """
     order = np.argsort(studies, axis=1)
     ordered = np.take_along_axis(studies, order, axis=1)
-    taken = np.where(np.isnan(ordered), 0, counts[:, order]).cumsum(axis=2)
+    taken = counts.astype(np.int32)[:, order]  # half the memory, and time goes with memory here
+    taken[:, np.isnan(ordered)] = 0
+    taken = taken.cumsum(axis=2, dtype=np.int32)
     total = taken[:, :, -1] if studies.shape[1] else np.zeros((len(counts), len(studies)), int)
     ordered = np.concatenate([ordered, np.full((len(studies), 1), np.inf)], axis=1)
     rows = np.arange(len(studies))

@@ -105,7 +105,7 @@ def score_in_process(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_a_crashed_trial_is_named_and_the_exit_code_is_1(form: str, monkeypatch, capsys) -> None:
     assert score_in_process(monkeypatch, "--format", form) == 1
     shown = capsys.readouterr()
-    assert "sgd is incomplete, 1 trials, so it has no score" in shown.err
+    assert "sgd is incomplete (1 trial), so it has no score" in shown.err
     assert "runs/r/sgd/1: crashed" in shown.err
     assert "adamw" in shown.out and "incomplete" in shown.out
 

@@ -1,0 +1,71 @@
+"""What a reader of scores must know beside them: what is incomplete, unsteady, not comparable or uncertain."""
+
+import math
+
+import pandas as pd
+
+from harness.errors import UsageError
+from harness.scoring.standings import Standings
+from harness.scoring.trials import INCOMPLETE, UNFINISHED, name_trial
+
+FEW_STUDIES = 5
+"""Below this many studies the range of the studies themselves covers the median in well under 95 % of cases."""
+
+
+def check_one_leaderboard(trials: pd.DataFrame) -> None:
+    """Raise `UsageError` where trials that have ended cannot stand side by side, naming two of them."""
+    ended = trials[~trials["status"].isin(UNFINISHED)]
+    groups = [("suite", trials), ("ruleset", trials)]
+    groups += [("protocol", rows) for _, rows in ended.groupby("workload", observed=True)]
+    for column, rows in groups:
+        different = rows.drop_duplicates(column)
+        if len(different) > 1:
+            one, other = different.iloc[0], different.iloc[1]
+            raise UsageError(
+                f"{column} is {one[column]!r} in {name_trial(one)} and {other[column]!r} in {name_trial(other)}: "
+                f"they cannot share the {one['suite']}/{one['ruleset']} leaderboard; score them apart"
+            )
+
+
+def find_incomplete(trials: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """Name, per submission of a prepared table, the trials that ended in `INCOMPLETE` and the workloads without any."""
+    found: dict[str, list[str]] = {}
+    for _, row in trials[trials["status"].isin(INCOMPLETE)].iterrows():
+        found.setdefault(row["submission"], []).append(f"{name_trial(row)}: {row['status']}")
+    planned = {submission: set(rows["workload"]) for submission, rows in trials.groupby("submission", observed=True)}
+    for submission, workloads in planned.items():
+        for workload in set().union(*planned.values()) - workloads:
+            found.setdefault(submission, []).append(f"{submission}/{workload}: no trial")
+    return {submission: tuple(sorted(found[submission])) for submission in sorted(found)}
+
+
+def find_unsteady(trials: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """Name, per submission of a prepared table, the trials that carry the flag `unsteady_clock`."""
+    found: dict[str, list[str]] = {}
+    for _, row in trials[["unsteady_clock" in flags for flags in trials["flags"]]].iterrows():
+        found.setdefault(row["submission"], []).append(name_trial(row))
+    return {submission: tuple(sorted(found[submission])) for submission in sorted(found)}
+
+
+def notes_on(trials: pd.DataFrame, standings: Standings, reference: str) -> list[str]:
+    """Say in one sentence each what limits the scores of `trials`."""
+    if not standings.standings:
+        return ["no submission is complete, so there are no scores"]
+    results = {standing.submission: standing.workloads for standing in standings.standings}
+    notes = []
+    if reference not in results:
+        notes.append(f"no speed-ups: the reference submission {reference} is not among those scored")
+    studies = min((r.studies for workloads in results.values() for r in workloads.values() if r.studies), default=0)
+    if standings.standings[0].score.low is None:
+        notes.append("no intervals: some workload was run in one study only, which says nothing about spread")
+    elif studies < FEW_STUDIES:
+        notes.append(f"as few as {studies} studies of a workload: read the 95 % intervals as too narrow")
+    machines = sorted(trials["machine"].dropna().unique())
+    if len(machines) > 1:
+        notes.append(f"seconds come from different machines ({'; '.join(machines)}): compare by steps")
+    if provisional := sorted(trials.loc[trials["provisional"].astype(bool), "workload"].unique()):
+        notes.append(f"targets are provisional on {', '.join(provisional)}")
+    for workload in next(iter(results.values())):
+        if not any(math.isfinite(workloads[workload].value.value) for workloads in results.values()):
+            notes.append(f"nobody reached the target of {workload}; it lowers every score")
+    return notes
