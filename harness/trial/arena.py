@@ -11,6 +11,7 @@ from torch import Tensor
 from harness.errors import UsageError
 from harness.spec import TrialSpec, WorkloadSpec
 from harness.trial.shared_tensors import SharedTensors
+from harness.trial.training_data import describe
 from harness.workload import SPLITS, Data, DataSource, Workload
 
 
@@ -23,6 +24,8 @@ class Arena:
         splits = {split: self.workload.load(split, DataSource(spec.data, data_root)) for split in SPLITS}
         self.data_hash = hash_data(splits)
         self.training_data = SharedTensors(splits["train"], read_only=True)
+        self.training_columns = describe(splits["train"], self.training_data)
+        self.training_examples = self.workload.examples(splits["train"])
         sample = self.workload.first(splits["train"], self.workload.training_sample)
         self.evaluated = {
             "train": self._on_device(sample),

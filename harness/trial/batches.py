@@ -9,15 +9,22 @@ from harness.workload import Batch, Data, Workload
 
 
 class BatchStream:
-    """Endless batches: every example once in an epoch, in an order drawn from the seed, on the device."""
+    """Endless batches: every example once in an epoch, in an order drawn from the seed, on the device.
 
-    def __init__(self, workload: Workload, data: Data, device: torch.device, seed: int) -> None:
+    The data come with `open`, when everything else is built: nothing can learn from them before the clock starts.
+    """
+
+    def __init__(self, workload: Workload, examples: int, device: torch.device, seed: int) -> None:
         self.workload = workload
-        self.data = data
-        self.examples = workload.examples(data)
+        self.data: Data | None = None
+        self.examples = examples
         self.examples_drawn = 0
         self.generator = torch.Generator(device).manual_seed(seed)
         self._shuffle()
+
+    def open(self, data: Data) -> None:
+        """Draw from `data`, on the device, from now on."""
+        self.data = data
 
     def _shuffle(self) -> None:
         self.epoch_start = self.generator.get_state()
@@ -27,8 +34,10 @@ class BatchStream:
     def next(self, size: int | None = None) -> Batch:
         """Draw the next batch, of `size` examples or of the workload's batch size.
 
-        Raises `ValueError` for a size that is no whole number above zero.
+        Raises `ValueError` for a size that is no whole number above zero, `RuntimeError` before training has begun.
         """
+        if self.data is None:
+            raise RuntimeError("next_batch: there are no batches before the first training step")
         size = self.workload.batch_size if size is None else size
         if not isinstance(size, int) or size < 1:
             raise ValueError(f"next_batch(size={size!r}): give a whole number of at least 1")

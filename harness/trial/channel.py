@@ -1,5 +1,6 @@
 """The channel between referee and trainee: small JSON messages and raw bytes over a socket. Nothing is unpickled."""
 
+import contextlib
 import json
 import select
 import socket
@@ -45,6 +46,29 @@ class Channel:
             self.socket.sendall(payload)
         except OSError as error:
             raise ChannelClosed(str(error)) from None
+
+    def send_file(self, descriptor: int) -> None:
+        """Send an open file, for the other side to have as its own."""
+        try:
+            socket.send_fds(self.socket, [b"\0"], [descriptor])
+        except OSError as error:
+            raise ChannelClosed(str(error)) from None
+
+    def receive_file(self) -> int:
+        """Receive an open file; gives its descriptor."""
+        descriptors = socket.recv_fds(self.socket, 1, 1)[1]
+        if not descriptors:
+            raise ChannelClosed("end of file")
+        return descriptors[0]
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing has arrived that was not received yet."""
+        if not select.select([self.socket], [], [], 0)[0]:
+            return True
+        with contextlib.suppress(OSError):
+            return not self.socket.recv(1, socket.MSG_PEEK)
+        return True
 
     def receive(self, timeout: float | None = None) -> dict[str, Any]:
         """Receive a message within `timeout` seconds.

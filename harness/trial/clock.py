@@ -22,11 +22,16 @@ class Clock:
     seconds_per_batch: list[float] = field(default_factory=list)
 
     def advance(self, started: float, reached: float, arrived: float, step: float) -> None:
-        """Add a stretch: `started` by the referee, evaluation point `reached`, weights `arrived` (seconds), at `step`."""
+        """Add a stretch: `started` by the referee, point `reached`, weights `arrived` (all in seconds), at `step`."""
         self.seconds += arrived - started
         self.preparation_seconds += arrived - reached
         self.seconds_per_batch.append((reached - started) / (step - self.step))
         self.step = step
+
+    def add(self, seconds: float) -> None:
+        """Add time that the trainee took for itself outside of a stretch."""
+        self.seconds += seconds
+        self.preparation_seconds += seconds
 
     @property
     def steady_seconds(self) -> float:

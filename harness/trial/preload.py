@@ -3,10 +3,15 @@
 No tensor is computed here: a thread pool that exists before a fork is of no use after it.
 """
 
+import warnings
+
 import torch
 import torch._dynamo  # optimizers import it at their first step otherwise, 1 s
 import torch.optim
 
 import harness.trial.trainee  # noqa: F401
+from harness.trial.process_tree import adopt_orphans
 
 torch.set_num_threads(1)
+adopt_orphans()
+warnings.filterwarnings("ignore", "forkserver: waitpid returned unexpected pid")  # they are the adopted

@@ -56,6 +56,15 @@ class SharedTensors:
         fcntl.fcntl(self.file, fcntl.F_ADD_SEALS, seals | fcntl.F_SEAL_SEAL)
         self._map()
 
+    @classmethod
+    def attach(cls, places: Mapping[str, Place], file: int) -> "SharedTensors":
+        """Map read-only tensors that another process shares as `file`, laid out at `places`."""
+        shared = cls.__new__(cls)
+        shared.read_only, shared.places, shared.file = True, dict(places), file
+        shared.size = os.fstat(file).st_size
+        shared._map()
+        return shared
+
     def _map(self) -> None:
         protection = mmap.PROT_READ | (0 if self.read_only else mmap.PROT_WRITE)
         self.memory = mmap.mmap(self.file, self.size, mmap.MAP_SHARED, protection)

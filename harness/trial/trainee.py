@@ -7,7 +7,6 @@ import os
 import random
 import socket
 import sys
-import time
 import traceback
 import types
 from collections.abc import Mapping
@@ -22,9 +21,11 @@ from torch import Tensor
 from harness.submission import Submission, Task, build_submission
 from harness.trial.batches import BatchStream
 from harness.trial.channel import Channel, ChannelClosed
+from harness.trial.failures import REASON_LIMIT, TRACEBACK_LIMIT
 from harness.trial.isolation import isolate
 from harness.trial.shared_tensors import SharedTensors
-from harness.workload import Data, Workload
+from harness.trial.training_data import Column, random_data
+from harness.workload import Workload
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ class Assignment:
     """All that a trainee is told. No target, no validation data, no path, no clock."""
 
     workload: Workload
-    training_data: SharedTensors
+    training_columns: dict[str, Column]
+    """The layout of the training data, which come when everything is built."""
+    training_examples: int
     weights: SharedTensors
     """Where the weights to evaluate are handed over: the model's state by name."""
     source: str
@@ -47,6 +50,7 @@ class Assignment:
     trial_seed: int
     device: str
     threads: int
+    memory_bytes: int
     folder: str
     checkpoint: bytes | None
 
@@ -54,8 +58,8 @@ class Assignment:
 class Run:
     """A training run from a seed: the model, its batches and the submission that trains it."""
 
-    def __init__(self, assignment: Assignment, module: types.ModuleType, data: Data, offset: int = 0) -> None:
-        """Build everything from the assignment's seeds, each moved by `offset`."""
+    def __init__(self, assignment: Assignment, module: types.ModuleType, examples: int, offset: int = 0) -> None:
+        """Build everything from the assignment's seeds, each moved by `offset`, for data of so many `examples`."""
         workload, device = assignment.workload, torch.device(assignment.device)
         seed = assignment.trial_seed + offset
         torch.manual_seed(seed)
@@ -63,16 +67,16 @@ class Run:
         numpy.random.seed(seed % 2**32)
         weights_generator = torch.Generator().manual_seed(assignment.weights_seed + offset)
         self.model = workload.build_model(weights_generator).to(device).train()
-        self.batches = BatchStream(workload, data, device, assignment.batches_seed + offset)
+        self.batches = BatchStream(workload, examples, device, assignment.batches_seed + offset)
         self.task = Task(
             step_hint=assignment.step_hint,
             batch_size=workload.batch_size,
-            training_examples=workload.examples(data),
+            training_examples=assignment.training_examples,
             budget_seconds=assignment.budget_seconds,
             device=device,
             generator=torch.Generator(device).manual_seed(seed),
             roles=types.MappingProxyType(workload.parameter_roles(self.model)),
-            loss=workload.loss,
+            loss=lambda model, batch: workload.loss(model, batch),
             next_batch=self.batches.next,
         )
         self.submission: Submission = build_submission(module, self.model, assignment.hyperparameters, self.task)
@@ -126,39 +130,35 @@ def main(end: socket.socket, output: DupFd, assignment: Assignment) -> None:
     descriptor = output.detach()
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-    os.close(descriptor)
     channel = Channel(end)
     try:
-        isolate(assignment.folder)
+        enforced = isolate(assignment.folder, [end.fileno(), assignment.weights.file], assignment.memory_bytes)
+        channel.send("isolated", enforced=enforced)
         torch.set_num_threads(assignment.threads)
         _train(channel, assignment)
     except ChannelClosed:
         pass
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        _report(channel, "out_of_memory", error)
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's own doing as well
-        _report(channel, "crashed", error)
+        _report(channel, "out_of_memory" if _is_out_of_memory(error) else "crashed", error)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    on_the_processor = isinstance(error, RuntimeError) and "DefaultCPUAllocator: can't allocate memory" in str(error)
+    return on_the_processor or isinstance(error, torch.OutOfMemoryError | MemoryError)
 
 
 def _report(channel: Channel, status: str, error: BaseException) -> None:
-    reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-    text = "".join(traceback.format_exception(error))[-20_000:]
+    reason = f"{type(error).__name__}: {error}"[:REASON_LIMIT]
+    text = "".join(traceback.format_exception(error))[-TRACEBACK_LIMIT:]
     with contextlib.suppress(ChannelClosed):
         channel.send("failed", status=status, reason=reason, traceback=text)
 
 
 def _train(channel: Channel, assignment: Assignment) -> None:
-    device = torch.device(assignment.device)
-    data = {name: tensor.to(device) for name, tensor in assignment.training_data.tensors.items()}
-    module = _load_module(assignment.source)
-
-    started = time.perf_counter()
-    _warm_up(assignment, module, data)
-    run = Run(assignment, module, data)
-    if assignment.checkpoint is not None:
-        run.load_state_bytes(assignment.checkpoint)
-    _synchronize(device)
-    channel.send("ready", warmup_seconds=time.perf_counter() - started)
+    run = _build(assignment)
+    channel.send("built")
+    _open_training_data(run, assignment, channel.receive_file())
+    channel.send("ready")
 
     examples_between = assignment.eval_every * assignment.workload.batch_size
     while (command := channel.receive()["kind"]) != "stop":
@@ -166,12 +166,31 @@ def _train(channel: Channel, assignment: Assignment) -> None:
             channel.send_bytes(run.state_bytes())
             continue
         run.train_to((run.batches.examples_drawn // examples_between + 1) * examples_between)
-        _synchronize(device)
+        _synchronize(run.task.device)
         channel.send("evaluation_point", examples=run.batches.examples_drawn)
         run.hand_over(assignment.weights)
         channel.send("weights")
+    device = run.task.device
     peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
     channel.send("summary", optimizer_state_bytes=_bytes_in(run.submission.state_dict()), peak_device_memory_bytes=peak)
+
+
+def _build(assignment: Assignment) -> Run:
+    """Build the run, after a warm-up, with no training data in reach of anything that a submission does meanwhile."""
+    module = _load_module(assignment.source)
+    _warm_up(assignment, module)
+    run = Run(assignment, module, assignment.training_examples)
+    if assignment.checkpoint is not None:
+        run.load_state_bytes(assignment.checkpoint)
+    _synchronize(run.task.device)
+    return run
+
+
+def _open_training_data(run: Run, assignment: Assignment, file: int) -> None:
+    places = {name: column.place for name, column in assignment.training_columns.items()}
+    device = run.task.device
+    run.batches.open({name: tensor.to(device) for name, tensor in SharedTensors.attach(places, file).tensors.items()})
+    _synchronize(device)
 
 
 def _load_module(source: str) -> types.ModuleType:
@@ -182,29 +201,16 @@ def _load_module(source: str) -> types.ModuleType:
     return module
 
 
-def _warm_up(assignment: Assignment, module: types.ModuleType, data: Data) -> None:
-    """Take a few steps on a throw-away run with random data, so that compilation and kernel selection are on no clock."""
+def _warm_up(assignment: Assignment, module: types.ModuleType) -> None:
+    """Take some steps on a throw-away run with random data: compilation and kernel selection are on no clock."""
     workload = assignment.workload
-    few = _random_like(data, examples=8 * workload.batch_size + 4096, seed=assignment.trial_seed)
-    run = Run(assignment, module, few, offset=1)
+    rows, device = 8 * workload.batch_size + 4096, torch.device(assignment.device)
+    few = random_data(assignment.training_columns, rows, assignment.trial_seed, device)
+    run = Run(assignment, module, workload.examples(few), offset=1)
+    run.batches.open(few)
     run.train_to(assignment.warmup_steps * workload.batch_size)
     run.hand_over(assignment.weights)
-    _synchronize(run.task.device)
-
-
-def _random_like(data: Data, examples: int, seed: int) -> Data:
-    """Draw random tensors with the shapes, dtypes and ranges of `data`, with at most `examples` rows."""
-    random_data = {}
-    for name, tensor in data.items():
-        generator = torch.Generator(tensor.device).manual_seed(seed)
-        shape = (min(len(tensor), examples), *tensor.shape[1:])
-        if tensor.is_floating_point():
-            drawn = torch.randn(shape, dtype=tensor.dtype, device=tensor.device, generator=generator)
-        else:
-            low, high = int(tensor.min()), int(tensor.max()) + 1
-            drawn = torch.randint(low, high, shape, dtype=tensor.dtype, device=tensor.device, generator=generator)
-        random_data[name] = drawn
-    return random_data
+    _synchronize(device)
 
 
 def _bytes_in(state: Any) -> int:

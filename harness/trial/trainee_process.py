@@ -16,23 +16,14 @@ from typing import Any
 
 from harness.trial import trainee
 from harness.trial.channel import Channel, ChannelClosed, ChannelTimeout, ChannelViolation
+from harness.trial.failures import TraineeKilled, TrialFailure
+from harness.trial.process_tree import END_SECONDS, end_descendants, parent_of
+from harness.trial.shared_tensors import SharedTensors
 
 LOG_LIMIT = 256 * 1024
 """Bytes of a trainee's output that are kept."""
-CHECKPOINT_LIMIT = 16 << 30
+CHECKPOINT_LIMIT = min(16 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8)
 """Bytes of a trainee's state that a referee takes."""
-
-
-class TrialFailure(Exception):
-    """The trial has ended by the trainee's fault, with a status, a reason in a line and perhaps a traceback."""
-
-    def __init__(self, status: str, reason: str, traceback: str | None = None) -> None:
-        super().__init__(reason)
-        self.status, self.reason, self.traceback = status, reason, traceback
-
-
-class TraineeKilled(Exception):
-    """Somebody else has killed the trainee: the trial may be resumed."""
 
 
 class TraineeProcess:
@@ -53,6 +44,8 @@ class TraineeProcess:
         finally:
             other_end.close()
             os.close(write_end)
+        self.forkserver = parent_of(self.process.pid)
+        self.isolation: list[str] = []
         self.channel = Channel(own_end, self.process.sentinel)
         self.log = threading.Thread(target=_keep_output, args=(read_end, log_file), daemon=True)
         self.log.start()
@@ -61,17 +54,28 @@ class TraineeProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.kill()
-        self.process.join()
-        self.process.close()
+        end_descendants(self.forkserver)
+        self.process.join(timeout=END_SECONDS)
+        with contextlib.suppress(ValueError):  # it cannot be killed: a driver holds it
+            self.process.close()
         self.channel.close()
-        self.log.join(timeout=1)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.log.join(timeout=END_SECONDS)
+        _remove(self.folder)
+
+    def prepare(self, training_data: SharedTensors, timeout: float) -> float:
+        """Wait until the trainee is isolated, warmed up and built, and hand it the training data; gives the seconds."""
+        isolated, began = self.expect("isolated", timeout)
+        self.isolation = isolated["enforced"]  # no code of the submission has run yet
+        self.expect("built", timeout)
+        with self._failures():
+            self.channel.send_file(training_data.file)
+        _, ready = self.expect("ready", timeout)
+        return ready - began
 
     def command(self, kind: str) -> float:
-        """Send a command; gives the time at which it left."""
+        """Send a command; gives the time at which it left. A trainee that has spoken unasked is disqualified."""
+        if not self.channel.is_silent:
+            raise TrialFailure("disqualified", f"the trainee sent a message before it was told to {kind}")
         started = time.perf_counter()
         with self._failures():
             self.channel.send(kind)
@@ -121,7 +125,7 @@ class TraineeProcess:
             raise self._death() from None
 
     def _death(self) -> Exception:
-        self.process.join(timeout=10)
+        self.process.join(timeout=END_SECONDS)
         code = self.process.exitcode
         if code is None:
             return TrialFailure("crashed", "the trainee closed its channel and lives on")
@@ -134,6 +138,15 @@ class TraineeProcess:
 
 
 _FORKSERVER_GONE = 255
+
+
+def _remove(folder: str) -> None:
+    """Remove the folder of a trainee that has ended, also where it has locked folders of its own."""
+    for path, folders, _ in os.walk(folder):
+        for name in folders:
+            if not os.path.islink(inner := os.path.join(path, name)):
+                os.chmod(inner, 0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _out_of_memory_kills() -> int:

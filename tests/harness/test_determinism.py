@@ -98,7 +98,8 @@ def test_a_study_starts_every_submission_from_the_same_weights_and_batches(workl
         spec = spec_of(workload, submission)
         source = (find_submission(submission).path / "submission.py").read_text()
         assignment = _assign(spec, source, arenas[workload], None)
-        started = Run(assignment, _load_module(source), arenas[workload].training_data.tensors)
+        started = Run(assignment, _load_module(source), arenas[workload].training_examples)
+        started.batches.open(arenas[workload].training_data.tensors)
         batches = [started.batches.next() for _ in range(3)]
         starts.append((started.model.state_dict(), batches))
         assignment.weights.close()
@@ -147,13 +148,19 @@ def test_a_trial_killed_after_a_checkpoint_repeats_what_was_lost(arenas, tmp_pat
     assert run(spec, arena, folder.path) == whole
 
 
+def stream_of(workload, data, seed: int) -> BatchStream:
+    stream = BatchStream(workload, workload.examples(data), torch.device("cpu"), seed)
+    stream.open(data)
+    return stream
+
+
 @pytest.mark.parametrize("sizes", [[64] * 30, [7, 64, 200, 1, 64, 3000, 64]])
 def test_every_example_is_drawn_once_in_an_epoch_whatever_the_sizes(sizes) -> None:
     from workloads.modular_division import ModularDivision
 
     workload = ModularDivision(modulus=23, width=16, heads=2, layers=1, batch_size=64)
     data = workload.load("train", DataSource("synthetic"))
-    stream = BatchStream(workload, data, torch.device("cpu"), seed=1)
+    stream = stream_of(workload, data, seed=1)
     n = stream.examples
     drawn = torch.cat([stream._indices(size) for size in sizes])
     for start in range(0, len(drawn) - n, n):
@@ -165,12 +172,12 @@ def test_a_stream_of_batches_goes_on_from_its_state() -> None:
 
     workload = ModularDivision(modulus=23, width=16, heads=2, layers=1, batch_size=64)
     data = workload.load("train", DataSource("synthetic"))
-    stream = BatchStream(workload, data, torch.device("cpu"), seed=1)
+    stream = stream_of(workload, data, seed=1)
     for _ in range(9):
         stream.next()
     state = stream.state_dict()
     expected = [stream.next() for _ in range(9)]
-    other = BatchStream(workload, data, torch.device("cpu"), seed=5)
+    other = stream_of(workload, data, seed=5)
     other.load_state_dict(state)
     for batch in expected:
         assert torch.equal(batch.inputs, other.next().inputs)

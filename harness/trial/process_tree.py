@@ -1,0 +1,70 @@
+"""The processes that a trainee has started, however it tried to lose them: their processor time, and their end.
+
+The forkserver is the reaper of its descendants (`adopt_orphans`), so whatever a trainee starts stays below it.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import time
+
+_PR_SET_CHILD_SUBREAPER = 36
+_TICKS = os.sysconf("SC_CLK_TCK")
+END_SECONDS = 10.0
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent has gone."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def parent_of(pid: int) -> int:
+    """Give the parent of a process; raises `OSError` where the process has gone."""
+    return int(_stat(pid)[1])
+
+
+def descendants(root: int) -> list[int]:
+    """List all processes below `root`."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                children.setdefault(parent_of(int(name)), []).append(int(name))
+    found, pending = [], [root]
+    while pending:
+        below = children.get(pending.pop(), [])
+        found += below
+        pending += below
+    return found
+
+
+def processor_seconds(root: int) -> float:
+    """Sum the processor time of the processes below `root`, of those that have ended and been reaped as well."""
+    ticks = sum(int(value) for value in _stat(root)[13:15])
+    for pid in descendants(root):
+        with contextlib.suppress(OSError):
+            ticks += sum(int(value) for value in _stat(pid)[11:15])
+    return ticks / _TICKS
+
+
+def end_descendants(root: int) -> bool:
+    """Kill all processes below `root`; says whether all have gone within `END_SECONDS`."""
+    deadline = time.monotonic() + END_SECONDS
+    while left := descendants(root):
+        if time.monotonic() > deadline:
+            return False
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGSTOP)  # so that none starts another before its turn comes
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.001)
+    return True
+
+
+def _stat(pid: int) -> list[str]:
+    """Give the fields of /proc/PID/stat from the state, the third, on."""
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()

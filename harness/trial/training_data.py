@@ -1,0 +1,44 @@
+"""What a trainee knows of the training data before the clock starts, and the random data it warms up with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from harness.trial.shared_tensors import Place, SharedTensors
+from harness.workload import Data
+
+
+@dataclass(frozen=True)
+class Column:
+    """A tensor of the training data, without its values."""
+
+    place: Place
+    low: int
+    high: int
+    """Its values, where they are whole numbers, are from `low` to `high`."""
+
+
+def describe(data: Data, shared: SharedTensors) -> dict[str, Column]:
+    """Describe the tensors of `data`, which lie in `shared`."""
+    return {name: Column(place, *_value_range(data[name])) for name, place in shared.places.items()}
+
+
+def _value_range(tensor: Tensor) -> tuple[int, int]:
+    return (0, 0) if tensor.is_floating_point() else (int(tensor.min()), int(tensor.max()))
+
+
+def random_data(columns: Mapping[str, Column], examples: int, seed: int, device: torch.device) -> Data:
+    """Draw random tensors with the shapes, dtypes and ranges of the training data, with at most `examples` rows."""
+    drawn = {}
+    for name, column in columns.items():
+        generator = torch.Generator(device).manual_seed(seed)
+        place = column.place
+        shape = (min(place.shape[0], examples), *place.shape[1:])
+        if place.dtype.is_floating_point:
+            drawn[name] = torch.randn(shape, dtype=place.dtype, device=device, generator=generator)
+        else:
+            values = (column.low, column.high + 1)
+            drawn[name] = torch.randint(*values, shape, dtype=place.dtype, device=device, generator=generator)
+    return drawn
