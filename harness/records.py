@@ -83,7 +83,7 @@ class TrialFolder:
         write_atomically(self.spec_file, _json_text(spec.to_json()))
 
     def read_spec(self) -> TrialSpec:
-        with _reported(self.spec_file):
+        with reported(self.spec_file):
             return TrialSpec.from_json(json.loads(self.spec_file.read_bytes()))
 
     @property
@@ -113,9 +113,8 @@ class TrialFolder:
         evaluations: list[Evaluation] = []
         lines = self.evaluations_file.read_bytes().split(b"\n")[:-1]
         for number, line in enumerate(lines, start=1):
-            with _reported(self.evaluations_file, number):
-                evaluation = Evaluation(**json.loads(line))
-                _check_numbers(evaluation)
+            with reported(self.evaluations_file, number):
+                evaluation = parse_evaluation(json.loads(line))
             while evaluations and evaluations[-1].step >= evaluation.step:
                 evaluations.pop()
             evaluations.append(evaluation)
@@ -127,17 +126,8 @@ class TrialFolder:
         self.checkpoint_file.unlink(missing_ok=True)
 
     def read_result(self) -> Result:
-        with _reported(self.result_file):
-            given = json.loads(self.result_file.read_bytes())
-            result = Result(**{**given, "flags": tuple(given["flags"])})
-            if result.status not in STATUSES:
-                raise ValueError(f"unknown status {result.status!r}")
-            times = (result.time_to_target, result.steps_to_target)
-            if (result.status == "target_reached") != all(
-                isinstance(time, int | float) and time >= 0 for time in times
-            ):
-                raise ValueError(f"status {result.status} with time_to_target {result.time_to_target}")
-            return result
+        with reported(self.result_file):
+            return parse_result(json.loads(self.result_file.read_bytes()))
 
     def read_ending(self) -> tuple[Result, list[Evaluation]] | None:
         """Read how the trial ended, None where it has not.
@@ -162,7 +152,7 @@ class TrialFolder:
         """Read what `write_checkpoint` stored, if there is any."""
         if not self.checkpoint_file.exists():
             return None
-        with _reported(self.checkpoint_file):
+        with reported(self.checkpoint_file):
             content = self.checkpoint_file.read_bytes()
             (checksum,), content = struct.unpack_from("!I", content), content[4:]
             if zlib.crc32(content) != checksum:
@@ -202,7 +192,20 @@ def _json_text(value: Any) -> str:
     return json.dumps(value, indent=1) + "\n"
 
 
-def _check_numbers(evaluation: Evaluation) -> None:
+def parse_result(given: dict[str, Any]) -> Result:
+    """Make a result of its JSON; raises `ValueError`, `TypeError` or `KeyError` where it is none."""
+    result = Result(**{**given, "flags": tuple(given["flags"])})
+    if result.status not in STATUSES:
+        raise ValueError(f"unknown status {result.status!r}")
+    times = (result.time_to_target, result.steps_to_target)
+    if (result.status == "target_reached") != all(isinstance(time, int | float) and time >= 0 for time in times):
+        raise ValueError(f"status {result.status} with time_to_target {result.time_to_target}")
+    return result
+
+
+def parse_evaluation(given: dict[str, Any]) -> Evaluation:
+    """Make an evaluation of its JSON; raises `ValueError` or `TypeError` where it is none."""
+    evaluation = Evaluation(**given)
     for name in ("step", "seconds", "steady_seconds", "peak_memory_bytes"):
         value = getattr(evaluation, name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
@@ -210,10 +213,11 @@ def _check_numbers(evaluation: Evaluation) -> None:
     for metrics in (evaluation.train, evaluation.validation, evaluation.test or {}):
         if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):
             raise ValueError(f"metrics are {metrics!r}")
+    return evaluation
 
 
 @contextlib.contextmanager
-def _reported(path: Path, line: int | None = None) -> Iterator[None]:
+def reported(path: Path, line: int | None = None) -> Iterator[None]:
     """Turn whatever a damaged file makes fail into a `CorruptRecord` that names it."""
     try:
         yield

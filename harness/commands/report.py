@@ -10,7 +10,9 @@ STYLES = ("paper", "talk")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="name or folder of a run, or of committed results")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where to write; by default report/ in the first run")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="where to write; by default report/ in the first run"
+    )
     parser.add_argument("--style", default="paper", choices=STYLES, help="plots for a paper's column, or for a slide")
     parser.add_argument(
         "--allow-incomplete", action="store_true", help="count trials that crashed or are missing as misses"
@@ -22,16 +24,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Write the report; return 1 where a submission has no score because it is incomplete."""
+    from harness.committed import CommittedResults
     from harness.report.boards import read_boards
     from harness.report.markdown import leaderboard_markdown
     from harness.report.write import write_report
     from harness.runs.folder import find_run
+    from harness.submitting import write_leaderboards
 
     runs = [find_run(name) for name in options.runs]
     boards = read_boards(
         runs, allow_incomplete=options.allow_incomplete, allow_mixed_hardware=options.allow_mixed_hardware
     )
-    files = write_report(boards, options.output or runs[0].path / "report", style=options.style)
+    committed = runs[0].root if isinstance(runs[0], CommittedResults) else None
+    if committed and not options.output:
+        files = write_leaderboards(committed, boards, options.allow_mixed_hardware)
+    else:
+        files = write_report(boards, options.output or runs[0].path / "report", style=options.style)
     print("\n".join(leaderboard_markdown(board) for board in boards))
     for file in files:
         print(file)
@@ -45,4 +53,6 @@ def main(options: argparse.Namespace) -> int:
 def _name_incomplete(board) -> None:
     for submission, trials in board.scores.incomplete.items():
         if not board.scores.counted_as_misses:
-            print(f"{submission} has no score, {len(trials)} trials have no result, such as {trials[0]}", file=sys.stderr)
+            print(
+                f"{submission} has no score, {len(trials)} trials have no result, such as {trials[0]}", file=sys.stderr
+            )

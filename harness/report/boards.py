@@ -4,8 +4,10 @@ import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.committed import CommittedTrial
 from harness.errors import UsageError
 from harness.records import CorruptRecord, Evaluation, Metrics, TrialFolder
 from harness.results import check_hardware, read_trials
@@ -26,8 +28,8 @@ class Board:
     """The rows of `read_trials` that are on this leaderboard."""
     folders: dict[str, TrialFolder]
     """Where the records of a trial are, by its `path` in the table."""
-    sources: dict[str, RunFolder]
-    """For each submission, the run that holds a copy of its source."""
+    sources: dict[str, Path]
+    """For each submission, the copy of its source that ran."""
 
     @property
     def suite(self) -> str:
@@ -112,15 +114,20 @@ def read_boards(
     trials = read_trials(runs)
     check_hardware(trials, allow_mixed_hardware)
     folders = {str(folder.path): folder for run in runs for folder in run.trials()}
-    sources = {}
-    for run in runs:
-        for folder in run.trials():
-            sources.setdefault(folder.read_spec().submission, run)
+    sources = {str(folder.path): _source_of(run, folder) for run in runs for folder in run.trials()}
     boards = []
     for scores in score_leaderboards(trials, allow_incomplete=allow_incomplete):
         here = trials[(trials["suite"] == scores.suite) & (trials["ruleset"] == scores.ruleset)]
-        boards.append(Board(scores, here.reset_index(drop=True), folders, sources))
+        first = here.drop_duplicates("submission")
+        its_sources = {row.submission: sources[row.path] for row in first.itertuples()}
+        boards.append(Board(scores, here.reset_index(drop=True), folders, its_sources))
     return boards
+
+
+def _source_of(run: RunFolder, folder: TrialFolder) -> Path:
+    if isinstance(folder, CommittedTrial):
+        return folder.source
+    return run.source(folder.path.relative_to(run.path).parts[0])
 
 
 @dataclass(frozen=True)

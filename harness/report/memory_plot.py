@@ -36,8 +36,10 @@ def plot_memory(board: Board) -> "Figure":
         axes.set_visible(False)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, columnspacing=1, handletextpad=0.3)
-    figure.supxlabel("optimizer state (bytes per parameter)", fontsize="medium")
-    figure.supylabel("time to target (s)", fontsize="medium")
+    for axes in figure.axes[max(0, len(workloads) - columns) : len(workloads)]:
+        axes.set_xlabel("optimizer state (B/parameter)")
+    for axes in figure.axes[::columns]:
+        axes.set_ylabel("time to target (s)")
     figure.suptitle(f"Time against memory; hollow: missed\n{board.plot_frame}", wrap=True)
     return figure
 

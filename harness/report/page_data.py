@@ -135,7 +135,7 @@ def _result(result: WorkloadResult) -> list[Any]:
 
 def _submission(board: Board, name: str, winners: Any, folder: Path, texts: Texts) -> dict[str, Any]:
     """Describe a submission: its metadata and source as they ran, its winning trials and all of its trials."""
-    source = board.sources[name].source(name)
+    source = board.sources[name]
     files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else []
     rows = board.trials[board.trials["submission"] == name]
     best = winners[winners["submission"] == name].sort_values(["workload", "study"])

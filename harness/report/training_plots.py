@@ -27,7 +27,7 @@ def plot_training_curves(board: Board, curves: WorkloadCurves) -> "Figure":
         _draw(axes, curves, axis, styles)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
-    figure.suptitle(f"{curves.workload} · {board.plot_frame}\nmedian and range over studies", wrap=True)
+    figure.suptitle(f"{curves.workload}: median and range over studies\n{board.plot_frame}", wrap=True)
     return figure
 
 
@@ -42,24 +42,23 @@ def _draw(axes: "Axes", curves: WorkloadCurves, axis: str, styles: dict[str, tup
     axes.axhline(curves.target, color="black", linewidth=0.8, linestyle=(0, (1, 1)))
     axes.annotate(
         f"target {curves.target:g}",
-        (1, curves.target),
-        (-2, 2),
+        (0, curves.target),
+        (2, 2),
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
-        ha="right",
         fontsize="small",
     )
     if axis == "seconds":
         axes.axvline(curves.budget_seconds, color="black", linewidth=0.8, linestyle=(0, (4, 2)))
         axes.annotate(
             f"budget {curves.budget_seconds:g} s",
-            (curves.budget_seconds, 0.03),
+            (curves.budget_seconds, 0.03 if curves.metric.higher_is_better else 0.97),
             (-2, 0),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
             ha="right",
             rotation=90,
-            va="bottom",
+            va="bottom" if curves.metric.higher_is_better else "top",
             fontsize="small",
         )
     axes.set(xlabel=LABELS[axis], ylabel=f"validation {curves.metric.name}", xlim=(0, None))

@@ -19,15 +19,22 @@ FORMATS = ("png", "svg")
 
 
 def write_report(
-    boards: Sequence[Board], folder: Path, *, style: str = "paper", formats: Sequence[str] = FORMATS
+    boards: Sequence[Board],
+    folder: Path,
+    *,
+    style: str = "paper",
+    formats: Sequence[str] = FORMATS,
+    links_from: Path | None = None,
 ) -> list[Path]:
     """Write a report into `folder` and list its files.
 
     One page for all leaderboards; with several of them, the tables and plots of each are in a folder SUITE_RULESET.
+    Links of the page are relative to `links_from`, by default `folder`. Without `formats` there are no plots.
     """
     _make(folder)
     curves = [training_curves(board) for board in boards]
-    files = [_write(folder / "leaderboard.html", leaderboard_page(boards, curves, folder))]
+    page = leaderboard_page(boards, curves, links_from or folder)
+    files = [_write(folder / "leaderboard.html", page)]
     for board, its_curves in zip(boards, curves, strict=True):
         place = folder if len(boards) == 1 else folder / f"{board.suite}_{board.ruleset}"
         _make(place)
@@ -37,10 +44,17 @@ def write_report(
     return files
 
 
+def write_page(boards: Sequence[Board], path: Path, links_from: Path) -> Path:
+    """Write the page of several leaderboards; its links are relative to `links_from`."""
+    return _write(path, leaderboard_page(boards, [training_curves(board) for board in boards], links_from))
+
+
 def write_plots(
     board: Board, curves: Sequence[WorkloadCurves], folder: Path, style: str, formats: Sequence[str]
 ) -> list[Path]:
     """Write every plot of a leaderboard; without any score there are only training curves."""
+    if not formats:
+        return []
     from harness.report import memory_plot, plots, training_plots
     from harness.report.style import plotting
 

@@ -115,11 +115,13 @@ def _spec_there(folder: TrialFolder) -> TrialSpec | None:
 def find_run(name: str) -> RunFolder:
     """Find a run by its name in `results/runs`, or by the path of its folder.
 
-    Raises `UsageError` where there is none.
+    A folder of committed results, such as `results/mini`, is read like one. Raises `UsageError` where there is none.
     """
+    from harness.committed import committed_results  # which reads its trials as a run's
+
     for path in (Path(name), RUNS / name):
         if path.is_dir():
-            return RunFolder(path.resolve())
+            return committed_results(path) or RunFolder(path.resolve())
     known = (
         ", ".join(sorted(path.name for path in RUNS.glob("*") if path.is_dir())) or "none yet: timetrial run makes one"
     )

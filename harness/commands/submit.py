@@ -1,0 +1,104 @@
+"""Check a complete run of a submission and add it to the committed leaderboard in results/.
+
+With --check instead: find changed records, hand-edited scores and missing trials in what is committed.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from harness.errors import UsageError
+
+EXAMPLE = "timetrial submit my_optimizer my_run        timetrial submit --check"
+MOST_NAMED = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="submission to add")
+    parser.add_argument("run", nargs="?", metavar="RUN", help="name or folder of the run that holds its trials")
+    parser.add_argument("--check", action="store_true", help="check the committed results instead; exit code 1: wrong")
+    parser.add_argument(
+        "--allow-mixed-hardware", action="store_true", help="compare times from different machines, and say so"
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    """Add a run or check what is committed; return 1 where that fails, naming what is wrong."""
+    if options.check:
+        if options.name:
+            raise UsageError(f"{options.name} with --check: give NAME and RUN to submit, or --check alone")
+        return _check(options.allow_mixed_hardware)
+    if not options.name or not options.run:
+        raise UsageError("give NAME and RUN, as in `timetrial submit my_optimizer my_run`, or --check")
+    return _submit(options.name, options.run, options.allow_mixed_hardware)
+
+
+def _submit(name: str, run: str, allow_mixed_hardware: bool) -> int:
+    from harness.runs.folder import find_run
+    from harness.submitting import add_entry, changed_files, find_candidates, find_problems
+
+    candidates = find_candidates(find_run(run), name)
+    problems = [problem for candidate in candidates for problem in find_problems(candidate)]
+    if problems:
+        _name(problems, f"{name} in {run} cannot be submitted")
+        return 1
+    for candidate in candidates:
+        if changed := changed_files(candidate):
+            print(f"note: not what ran, which results/ keeps: {', '.join(changed)}", file=sys.stderr)
+        change = add_entry(candidate, allow_mixed_hardware)
+        print("\n".join(_describe(name, change)))
+        for warning in change.after.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+    print("\nFor a pull request:")
+    print(f"  git switch -c submit-{name}")
+    print(f"  git add results submissions/{name}")
+    print(f"  git commit -m 'Submit {name}'")
+    print(f"  git push -u origin submit-{name}")
+    return 0
+
+
+def _describe(name: str, change) -> list[str]:
+    """Say where the submission stands now, and what its coming changed for the others."""
+    from harness.report.markdown import rank_of
+    from harness.scoring.present import with_interval
+
+    board = change.after
+    standings = board.scores.by_time.standings
+    own = board.scores.by_time.of(name)
+    rank = rank_of(own, standings)
+    lines = [f"{board.suite}, {board.ruleset}: {name} is on rank {rank} of {len(standings)}"]
+    lines[0] += f" with a score of {with_interval(own.score, '{:.2f}')}"
+    before = {} if change.before is None else {s.submission: s for s in change.before.scores.by_time.standings}
+    for standing in standings:
+        old = before.get(standing.submission)
+        if old is None:
+            continue
+        was = f"{rank_of(old, list(before.values()))} with {old.score.value:.2f}"
+        now = f"{rank_of(standing, standings)} with {standing.score.value:.2f}"
+        lines.append(f"  {standing.submission}: {f'rank {was} -> {now}' if was != now else f'stays on rank {now}'}")
+    return lines
+
+
+def _check(allow_mixed_hardware: bool) -> int:
+    from harness import committed
+    from harness.committed_check import check_results
+
+    results = committed.committed_results(committed.RESULTS)
+    if results is None:
+        print(f"{committed.RESULTS}: no entry is committed yet", file=sys.stderr)
+        return 0
+    problems = check_results(results, committed.RESULTS, allow_mixed_hardware)
+    if problems:
+        _name(problems, "the committed results are not what was recorded")
+        return 1
+    trials = len(results.trials())
+    print(f"{len(results.entries)} entries, {trials} trials: every record is whole, every score follows from them")
+    return 0
+
+
+def _name(problems: list[str], what: str) -> None:
+    print(f"{what}:", file=sys.stderr)
+    for problem in problems[:MOST_NAMED]:
+        print(f"  {problem.removeprefix(f'{Path.cwd()}/')}", file=sys.stderr)
+    if len(problems) > MOST_NAMED:
+        print(f"  and {len(problems) - MOST_NAMED} more", file=sys.stderr)
