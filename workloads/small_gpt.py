@@ -27,7 +27,7 @@ class SmallGpt(Workload):
 
     metric: ClassVar[str] = "loss"
     higher_is_better: ClassVar[bool] = False
-    training_sample: ClassVar[int] = 8192
+    training_sample: ClassVar[int] = 4096
 
     batch_size: int = 64
     context: int = 256
@@ -86,10 +86,10 @@ class SmallGpt(Workload):
             return classification_metrics(model, self._windows(data["tokens"]))
 
     def _windows(self, tokens: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Cut the text into whole windows, in chunks of about 2^14 tokens, and the shorter one that is left over."""
+        """Cut the text into whole windows, in chunks of some thousand tokens, and the shorter one that is left over."""
         whole = (len(tokens) - 1) // self.context * self.context
         inputs, targets = (tokens[start : start + whole].view(-1, self.context) for start in (0, 1))
-        windows = max(1, 2**14 // self.context)
+        windows = max(1, (2**11 if tokens.device.type == "cpu" else 2**15) // self.context)
         yield from ((i.long(), t.long()) for i, t in zip(inputs.split(windows), targets.split(windows), strict=True))
         if whole < len(tokens) - 1:
             yield tokens[None, whole:-1].long(), tokens[None, whole + 1 :].long()

@@ -13,7 +13,10 @@ from workloads.sources.cache import Arrays
 CLASSES = 10
 PATTERNS = 4
 """Patterns per class."""
-DISTRACTORS = 20
+DISTRACTORS = 5
+"""Groups of patterns that say nothing about the class."""
+TILE = 8
+"""Pixels after which the texture of a pattern repeats itself."""
 SHIFT = 2
 """Largest shift in pixels, along each side."""
 SIGNAL = (90, 150)
@@ -29,7 +32,7 @@ HELD_OUT = 2_000
 def synthetic_images(train: bool, size: int, channels: int) -> Arrays:
     """Draw `images` uint8 [examples, size, size, channels] and `labels` int64 [examples]."""
     draw = np.random.RandomState(71)
-    class_patterns = _shifts(_patterns(draw, CLASSES * PATTERNS, size + 2 * SHIFT, channels))
+    class_patterns = _shifts(_patterns(draw, CLASSES, size + 2 * SHIFT, channels))
     distractors = _shifts(_patterns(draw, DISTRACTORS, size + 2 * SHIFT, channels))
     draw = np.random.RandomState(72 if train else 73)
     examples = TRAINING_AND_VALIDATION if train else TEST
@@ -38,7 +41,7 @@ def synthetic_images(train: bool, size: int, channels: int) -> Arrays:
     shown = class_patterns[
         labels * PATTERNS + draw.randint(PATTERNS, size=examples), draw.randint(places, size=examples)
     ]
-    hidden = distractors[draw.randint(DISTRACTORS, size=examples), draw.randint(places, size=examples)]
+    hidden = distractors[draw.randint(DISTRACTORS * PATTERNS, size=examples), draw.randint(places, size=examples)]
     share = draw.randint(*SIGNAL, size=(examples, 1, 1, 1)).astype(np.uint16)
     pixels = ((share * shown + (256 - share) * hidden) >> 8).astype(np.int16)
     for _ in range(2):
@@ -46,8 +49,12 @@ def synthetic_images(train: bool, size: int, channels: int) -> Arrays:
     return {"images": pixels.clip(0, 255).astype(np.uint8), "labels": labels.astype(np.int64)}
 
 
-def _patterns(draw: np.random.RandomState, count: int, size: int, channels: int) -> np.ndarray:
-    """Draw smooth patterns, uint16 [count, size, size, channels] from 0 to 255: coarse noise, blurred and stretched."""
+def _patterns(draw: np.random.RandomState, groups: int, size: int, channels: int) -> np.ndarray:
+    """Draw patterns, uint16 [groups * PATTERNS, size, size, channels] from 0 to 255.
+
+    Each is the mean of a smooth shape of its own and of a texture that is common to its group.
+    """
+    count = groups * PATTERNS
     cells = -(-size // 4) + 2
     pattern = draw.randint(256, size=(count, cells, cells, channels)).repeat(4, axis=1).repeat(4, axis=2)
     for axis in (1, 2):
@@ -56,7 +63,10 @@ def _patterns(draw: np.random.RandomState, count: int, size: int, channels: int)
             pattern = sum(pattern.take(range(start, start + length), axis) for start in range(4)) // 4
     pattern = pattern[:, :size, :size]
     low, high = pattern.min(axis=(1, 2), keepdims=True), pattern.max(axis=(1, 2), keepdims=True)
-    return ((pattern - low) * 255 // (high - low)).astype(np.uint16)
+    shapes = (pattern - low) * 255 // (high - low)
+    tile = draw.randint(256, size=(groups, TILE // 2, TILE // 2, channels)).repeat(2, axis=1).repeat(2, axis=2)
+    texture = np.tile(tile, (1, -(-size // TILE), -(-size // TILE), 1))[:, :size, :size]
+    return ((shapes + texture.repeat(PATTERNS, axis=0)) // 2).astype(np.uint16)
 
 
 def _shifts(patterns: np.ndarray) -> np.ndarray:
