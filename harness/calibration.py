@@ -7,6 +7,7 @@ is counted in steps, which no noise of a machine can move.
 """
 
 import argparse
+import statistics
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,8 @@ from harness.spec import TrialSpec, WorkloadSpec
 REFERENCES = ("momentum", "adamw", "muon")
 POINTS = 20
 SEEDS = 5
+COST_STUDY = 99
+"""The study of the short trials that measure the seconds per step of each reference."""
 UNREACHABLE = {True: 1e9, False: 1e-9}
 """A target that no trial reaches, for metrics where higher is better and where it is not."""
 NO_BUDGET = 1e6
@@ -82,20 +85,31 @@ class Calibration:
 
 def calibrate(calibration: Calibration, workload: WorkloadSpec, budget_steps: int) -> list[dict[str, Any]]:
     """Tune the references on `workload`, run the best point of each on other seeds; gives a row for each evaluation."""
-    half = budget_steps // 2
-    search = [
-        calibration.trial(submission, workload, 0, point, half) for point in range(POINTS) for submission in REFERENCES
-    ]
+    cost = [calibration.trial(s, workload, COST_STUDY, i, workload.eval_every) for i in range(3) for s in REFERENCES]
+    calibration.execute(cost)
+    rows = [row for spec in cost for row in _rows(calibration.run, spec, "cost")]
+    budgets = _budgets(rows, budget_steps)
+    search = [calibration.trial(s, workload, 0, i, budgets[s] // 2) for i in range(POINTS) for s in REFERENCES]
     calibration.execute(search)
-    rows = [row for spec in search for row in _rows(calibration.run, spec, "search")]
+    rows += [row for spec in search for row in _rows(calibration.run, spec, "search")]
     higher = _higher_is_better(workload)
     confirm = []
     for submission in REFERENCES:
-        best = _best_point([row for row in rows if row["submission"] == submission], higher)
-        confirm += [calibration.trial(submission, workload, seed, best, budget_steps) for seed in range(1, SEEDS + 1)]
+        own = [row for row in rows if row["submission"] == submission and row["phase"] == "search"]
+        best, steps = _best_point(own, higher), budgets[submission]
+        confirm += [calibration.trial(submission, workload, seed, best, steps) for seed in range(1, SEEDS + 1)]
     confirm.sort(key=lambda spec: spec.study)
     calibration.execute(confirm)
     return rows + [row for spec in confirm for row in _rows(calibration.run, spec, "confirm")]
+
+
+def _budgets(rows: list[dict[str, Any]], budget_steps: int) -> dict[str, int]:
+    """Count the steps that each reference takes while AdamW takes `budget_steps`, from their median seconds per step."""
+    seconds = {
+        submission: statistics.median(row["seconds_per_step"] for row in rows if row["submission"] == submission)
+        for submission in REFERENCES
+    }
+    return {submission: round(budget_steps * seconds["adamw"] / seconds[submission]) for submission in REFERENCES}
 
 
 def _best_point(rows: list[dict[str, Any]], higher_is_better: bool) -> int:
@@ -129,7 +143,7 @@ def _rows(run: RunFolder, spec: TrialSpec, phase: str) -> list[dict[str, Any]]:
     ]
 
 
-def summarize(rows: "Any", higher_is_better: bool, budget_steps: int) -> "Any":
+def summarize(rows: "Any", higher_is_better: bool) -> "Any":
     """Summarise the confirming trials of a workload, a row for each reference.
 
     `at_half` and `at_end` are medians over the seeds at half of the budget and at its end, `seconds_per_step` the
@@ -140,13 +154,14 @@ def summarize(rows: "Any", higher_is_better: bool, budget_steps: int) -> "Any":
     summary = []
     for submission, own in rows.groupby("submission"):
         confirm = own[own["phase"] == "confirm"]
-        half = confirm[confirm["step"] <= budget_steps / 2]
+        half = confirm[confirm["step"] <= confirm["step"].max() / 2]
         best = half.groupby("study")["validation"].agg("max" if higher_is_better else "min")
         final = confirm.groupby("study")["validation"].agg("max" if higher_is_better else "min")
         summary.append(
             {
                 "submission": submission,
-                "best_point": int(confirm["trial"].iloc[0]) if len(confirm) else None,
+                "best_point": int(confirm["trial"].iloc[0]),
+                "budget_steps": confirm["step"].max(),
                 "at_half": best.median(),
                 "at_half_low": best.min(),
                 "at_half_high": best.max(),
@@ -219,7 +234,7 @@ STEP_HINT_SHARE = 0.7
 def _print_findings(workload: WorkloadSpec, rows: Any, budget_steps: int, output: Path) -> None:
     higher = _higher_is_better(workload)
     text = [f"{workload.name}: target {workload.target:g}, budget {budget_steps} steps of AdamW"]
-    text.append(summarize(rows, higher, budget_steps).to_string(index=False, float_format="%.4g"))
+    text.append(summarize(rows, higher).to_string(index=False, float_format="%.4g"))
     text.append(f"steps to {workload.target:g}:")
     text.append(steps_to(rows, workload.target, higher).to_string(float_format="%.4g"))
     (output / f"{workload.name}.txt").write_text("\n".join(text) + "\n")
