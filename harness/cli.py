@@ -15,6 +15,7 @@ VERBS = {
     "cancel": "cancel what waits and runs of a run, and keep its records",
     "score": "score runs, with confidence intervals",
     "report": "write leaderboard, plots and training curves of runs",
+    "compare": "compare two submissions of a run, workload by workload",
     "submit": "check a complete run and add it to the committed leaderboard",
     "doctor": "show hardware, libraries, data found and the timing noise of this machine",
 }
