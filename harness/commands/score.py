@@ -58,7 +58,10 @@ def _read(arguments: argparse.Namespace) -> "pd.DataFrame":
         from harness.results import read_trials
         from harness.runs.folder import find_run
 
-        return read_trials(map(find_run, arguments.runs))
+        trials = read_trials(map(find_run, arguments.runs))
+        for reason in trials.loc[trials["status"] == "missing", "reason"].dropna():
+            print(f"{reason}: timetrial run, as before, runs this trial again", file=sys.stderr)
+        return trials
     if arguments.runs:
         raise UsageError(f"{arguments.runs[0]} and {given[0]}: score runs or AlgoPerf's logs, not both at once")
     for option in options:
