@@ -1,0 +1,171 @@
+"""Cheats that reach for what a trainee must not have: files, memory, processes, the network, the future."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from harness.trial import isolation, landlock
+from tests.harness.trial.tiny import HONEST
+
+needs_landlock = pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock; results say so")
+
+ATTEMPT = """
+import os, sys
+
+def tell(what):
+    os.write(1, (str(what) + "\\n").encode())
+
+try:
+    %s
+    tell("REACHED")
+except BaseException as error:
+    tell("refused: " + repr(error))
+"""
+
+
+@pytest.fixture
+def says(ran, tmp_path):
+    """Run the honest submission after an attempt; gives what the attempt has printed."""
+
+    def attempt(line: str) -> str:
+        result, _ = ran(ATTEMPT % line.replace("\n", "\n    ") + HONEST)
+        assert result.status == "budget_exhausted", (result.reason, result.traceback)
+        return (tmp_path / "trial" / "trainee.log").read_text()
+
+    return attempt
+
+
+@needs_landlock
+def test_the_data_and_results_cannot_be_read(says, tmp_path) -> None:
+    secret = tmp_path / "validation.npz"
+    secret.write_text("the answers")
+    assert "PermissionError" in says(f"tell(open({str(secret)!r}).read())")
+
+
+@needs_landlock
+@pytest.mark.parametrize("folder", ["results", "tests", "configs", ".git"])
+def test_the_clone_shows_its_code_and_nothing_else(folder, says) -> None:
+    assert "PermissionError" in says(f"tell(os.listdir({str(isolation.CODE / folder)!r}))")
+
+
+@needs_landlock
+def test_the_results_cannot_be_written(says, tmp_path) -> None:
+    says(f"open({str(tmp_path / 'trial' / 'result.json')!r}, 'w').write('target_reached')")
+    assert json.loads((tmp_path / "trial" / "result.json").read_text())["status"] == "budget_exhausted"
+    assert "refused" in (tmp_path / "trial" / "trainee.log").read_text()
+
+
+@needs_landlock
+def test_a_checkpoint_cannot_be_deleted_nor_a_record_changed(says, tmp_path) -> None:
+    said = says(
+        f"[os.unlink(os.path.join({str(tmp_path)!r}, 'trial', name)) for name in ('evals.jsonl', 'checkpoint.pt')]"
+    )
+    assert "refused" in said
+    assert len((tmp_path / "trial" / "evals.jsonl").read_text().splitlines()) == 3
+
+
+@needs_landlock
+@pytest.mark.parametrize("file", ["mem", "maps", "environ", "cmdline", "fd"])
+def test_the_memory_of_the_referee_cannot_be_read(file, says) -> None:
+    line = f"tell(os.listdir('/proc/{os.getpid()}/fd') if {file == 'fd'} else open('/proc/{os.getpid()}/{file}', 'rb').read(64))"
+    assert "refused" in says(line)
+
+
+@needs_landlock
+def test_the_referee_and_the_forkserver_cannot_be_killed(says) -> None:
+    if isolation.OTHERS not in isolation.available() or landlock.version() < 6:
+        pytest.skip("this kernel's Landlock does not scope signals")
+    assert "PermissionError" in says("os.kill(os.getppid(), 9)")
+    assert "PermissionError" in says(f"os.kill({os.getpid()}, 9)")
+
+
+def test_no_network_is_reachable(says) -> None:
+    if isolation.available()[isolation.NETWORK] is None:
+        pytest.skip("this kernel does not keep a process from the network")
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    assert "refused" in says(f"__import__('socket').create_connection(('127.0.0.1', {port}), timeout=2)")
+    server.close()
+
+
+def test_the_environment_is_cleaned_and_the_folder_empty(says, monkeypatch) -> None:
+    monkeypatch.setenv("TIMETRIAL_DATA_ROOT", "/the/data")
+    said = says("tell(sorted(os.environ)); tell(sys.argv); tell(os.listdir('.'))")
+    assert "TIMETRIAL" not in said
+    assert said.splitlines()[1:3] == ["['trainee']", "[]"]
+
+
+def test_no_file_is_open_but_the_channel_and_the_weights(says) -> None:
+    said = says("tell([os.readlink(f'/proc/self/fd/{n}') for n in range(64) if os.path.islink(f'/proc/self/fd/{n}')])")
+    if "refused" in said:
+        said = says("import fcntl\ntell(sum(1 for n in range(64) if not isinstance(n, str) and _is_open(n)))")
+    for place in ("evals.jsonl", "trainee.log", str(Path.home())):
+        assert place not in said
+
+
+HUNT = """
+import gc, torch
+
+def build_optimizer(model, hyperparameters, task):
+    labels = sorted({len(o) for o in gc.get_objects() if isinstance(o, torch.Tensor) and o.dtype == torch.int64 and o.ndim == 1})
+    print("LABELS", labels, flush=True)
+    try:
+        task.next_batch()
+    except RuntimeError as error:
+        print("EARLY", error, flush=True)
+    return torch.optim.AdamW(model.parameters(), lr=hyperparameters.learning_rate)
+"""
+
+
+def test_hunting_for_tensors_before_the_clock_finds_no_data_and_no_batch(ran, honest, tmp_path) -> None:
+    result, metrics = ran(HUNT)
+    said = (tmp_path / "trial" / "trainee.log").read_text()
+    assert result.status == "budget_exhausted", result.reason
+    assert metrics == honest
+    assert "there are no batches before the first training step" in said
+    assert "28" not in said.split("LABELS")[1].splitlines()[0]  # the examples of validation, and of test
+
+
+LEARN_EARLY = """
+import torch
+
+kept = {}
+
+def build_optimizer(model, hyperparameters, task):
+    if kept:
+        print("SAME", all(torch.equal(kept[n], p) for n, p in model.named_parameters()), flush=True)
+    kept.update({n: p.detach() for n, p in model.named_parameters()})  # trained in the warm-up, if that trains
+    return torch.optim.AdamW(model.parameters(), lr=hyperparameters.learning_rate)
+"""
+
+
+def test_learning_during_the_warm_up_learns_from_noise_on_another_model(ran, honest, tmp_path) -> None:
+    result, metrics = ran(LEARN_EARLY)
+    assert metrics == honest
+    assert "SAME False" in (tmp_path / "trial" / "trainee.log").read_text()
+
+
+def test_memorised_seeds_change_nothing_that_the_trial_draws(ran, honest) -> None:
+    _, metrics = ran(
+        "import torch, random, numpy\ntorch.manual_seed(1); random.seed(1); numpy.random.seed(1)\n" + HONEST
+    )
+    assert metrics == honest
+
+
+def test_what_the_task_says_is_the_same_on_every_workload_and_names_none(ran, tmp_path) -> None:
+    telling = HONEST.replace("    return", "    print(sorted(vars(task)), flush=True)\n    return")
+    ran(telling)
+    said = (tmp_path / "trial" / "trainee.log").read_text().splitlines()[-1]
+    assert "target" not in said
+    assert "workload" not in said
+
+
+def test_importing_a_module_of_a_submission_runs_in_no_process_but_the_trainee(tmp_path) -> None:
+    from harness.trial.forkserver import _libraries
+
+    source = tmp_path / "submission.py"
+    source.write_text("import torch, submissions.schedules, workloads.small_gpt, harness.cli, no_such_module, math")
+    assert set(_libraries(source)) == {"torch", "math"}

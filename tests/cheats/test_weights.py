@@ -1,0 +1,135 @@
+"""Cheats on what is evaluated: the workload's own model, with tensors of the names, shapes and dtypes it has."""
+
+import pytest
+import torch
+
+from harness.trial.shared_tensors import SharedTensors
+from tests.harness.trial.tiny import HONEST
+
+BEFORE_RETURN = "    return torch.optim"
+HARMLESS = {
+    "a replaced forward": "model.forward = type(model).forward.__get__(model); model.eval_forward = lambda x: 1",
+    "a bigger attribute": "model.secret = lambda: torch.zeros(10**6)",
+    "a hook that would cheat in evaluations": "model.register_forward_hook(lambda m, i, o: o if m.training else o * 0)",
+}
+
+
+@pytest.mark.parametrize("cheat", HARMLESS)
+def test_changing_the_model_object_does_not_reach_the_referees_own(cheat, ran, honest) -> None:
+    _, metrics = ran(HONEST.replace(BEFORE_RETURN, f"    {HARMLESS[cheat]}\n{BEFORE_RETURN}"))
+    assert metrics == honest
+
+
+def test_overwriting_the_loss_changes_no_metric_of_the_referee(ran) -> None:
+    source = (
+        HONEST
+        + "\nimport workloads.modular_division as m\nm.ModularDivision.loss = lambda self, model, batch: sum(p.sum() for p in model.parameters()) * 0\n"
+    )
+    result, metrics = ran(source)
+    assert result.status == "budget_exhausted"
+    assert metrics[-1][2]["loss"] > 0
+    source = source.replace(".loss =", ".evaluate =")
+    result, metrics = ran(source)
+    assert metrics[-1][2]["loss"] > 0
+
+
+SWAP = """
+import contextlib
+import torch
+
+class Submission:
+    def __init__(self, model, hyperparameters, task):
+        self.model, self.task = model, task
+
+    def training_step(self, batch):
+        pass
+
+    @contextlib.contextmanager
+    def prepare_for_evaluation(self):
+        model = self.model
+        {swap}
+        yield
+
+    def state_dict(self):
+        return {{}}
+"""
+REFUSED = {
+    "larger weights": "model.head.weight = torch.nn.Parameter(torch.zeros(50, 50))",
+    "another dtype": "model.double()",
+    "an extra tensor": "model.register_buffer('more', torch.zeros(3))",
+    "a missing tensor": "del model.head",
+    "no tensors": "model.state_dict = lambda: {n: 'pickle me' for n in type(model).state_dict(model)}",
+    "nothing": "model.state_dict = lambda: None",
+}
+
+
+@pytest.mark.parametrize("swap", REFUSED)
+def test_weights_that_are_not_the_models_are_refused(swap, ran) -> None:
+    result, metrics = ran(SWAP.format(swap=REFUSED[swap]))
+    assert result.status == "crashed"
+    assert result.reason
+    assert not metrics
+
+
+def test_a_tensor_subclass_arrives_as_the_numbers_it_holds(ran) -> None:
+    cheat = "lie = type('Lie', (torch.Tensor,), {'__add__': lambda *_: 1 / 0})\n        sd = type(model).state_dict(model); model.state_dict = lambda: {n: t.as_subclass(lie) for n, t in sd.items()}"
+    plain, expected = ran(SWAP.format(swap="pass"))
+    result, metrics = ran(SWAP.format(swap=cheat)) if plain.status == "budget_exhausted" else (plain, expected)
+    assert result.status in ("budget_exhausted", "crashed")
+    assert not metrics or metrics[-1] == expected[-1]
+
+
+def test_weights_written_after_the_clock_has_stopped_are_never_read(arena) -> None:
+    shared = SharedTensors(arena.model.state_dict())
+    assert arena.load_weights(shared.tensors)
+    before = arena.evaluate("validation")
+    for tensor in shared.tensors.values():
+        tensor.fill_(float("nan")) if tensor.is_floating_point() else tensor.zero_()
+    assert arena.evaluate("validation") == before
+    shared.close()
+
+
+def test_the_shared_memory_can_neither_shrink_nor_grow_nor_training_data_be_written(arena) -> None:
+    import os
+
+    shared = SharedTensors(arena.model.state_dict())
+    for size in (0, 1 << 30):
+        with pytest.raises(OSError):
+            os.ftruncate(shared.file, size)
+    shared.close()
+    with pytest.raises(OSError):
+        os.pwrite(arena.training_data.file, b"\0", 0)
+
+
+def test_weights_that_are_not_finite_end_the_trial_as_diverged(ran) -> None:
+    result, _ = ran(SWAP.format(swap="torch.nn.init.constant_(model.head.weight, float('nan'))"))
+    assert result.status == "diverged"
+
+
+GARBAGE = {
+    "a pickle": "self.send_bytes(__import__('pickle').dumps(os.system))",
+    "a huge message": "self.socket.sendall(b'\\xff' * 8)",
+    "deep JSON": "self.send_bytes(b'[' * 100000)",
+    "an unknown kind": "send(self, 'target_reached', seconds=0.0)",
+    "a status of its own": "send(self, 'failed', status='target_reached', reason='won')",
+}
+
+
+@pytest.mark.parametrize("what", GARBAGE)
+def test_anything_else_on_the_channel_disqualifies(what, ran) -> None:
+    source = f"""
+import os
+import harness.trial.channel as channel
+send = channel.Channel.send
+
+def lie(self, kind, **fields):
+    if kind == "evaluation_point":
+        {GARBAGE[what]}
+    send(self, kind, **fields)
+
+channel.Channel.send = lie
+"""
+    result, metrics = ran(HONEST + source)
+    assert result.status == "disqualified", result.reason
+    assert not metrics
+    assert torch.is_tensor(torch.zeros(1))
