@@ -161,3 +161,13 @@ def test_a_model_with_an_output_layer_alone_is_no_problem(name):
     submission = build_submission(source(name), model, any_hyperparameters(name), task)
     train(submission, [torch.randn(4, 3, generator=task.generator) for _ in range(4)])
     assert all(p.isfinite().all() for p in model.parameters())
+
+
+def test_readme_lists_the_collection_with_every_paper():
+    text = (SUBMISSIONS / "README.md").read_text()
+    for name in submission_names():
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| [`{name}`]({name}/submission.py) |")]
+        folder = find_submission(name)
+        assert folder.description in row and folder.licence in row
+        for reference in folder.references:
+            assert reference.split(",")[0] in row, reference
