@@ -12,6 +12,8 @@ EVALS_TEXT = ("leaderboard", "submission", "tuning", "workload")
 EVALS_WHOLE = ("study", "trial", "eval_index", "global_step")
 EVALS_COLUMNS = (*EVALS_TEXT, *EVALS_WHOLE, "accumulated_submission_time", "val_metric")
 TARGETS_COLUMNS = ("leaderboard", "workload", "role", "base_workload", "direction", "val_target")
+BUDGET = "max_runtime_s_external"
+"""An optional column of targets: seconds, for the external ruleset."""
 TUNINGS = {"external": ("external", 1), "self": ("self_tuning", 3)}
 """AlgoPerf's word for each ruleset, with ours and how many times the external budget it has (Dahl et al. 2023)."""
 IGNORED = {name for rules in RULES.values() for name in rules.ignored_workloads}
@@ -61,11 +63,15 @@ def _trials(rows: pd.DataFrame, goals: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read_targets(path: Path, leaderboard: str, budget_factor: int) -> pd.DataFrame:
-    goals = _read(path, TARGETS_COLUMNS, numbers=("val_target",))
+    goals = _read(path, TARGETS_COLUMNS)
     listed = sorted(set(goals["leaderboard"]))
     if leaderboard not in listed:
         raise UsageError(f"--leaderboard {leaderboard}: not in {path}; choose one of {', '.join(listed)}")
-    goals = goals[goals["leaderboard"] == leaderboard]
+    goals = goals[goals["leaderboard"] == leaderboard].assign(**({} if BUDGET in goals else {BUDGET: np.nan}))
+    goals = _with_numbers(path, goals, ("val_target", BUDGET))
+    unset = goals[goals["val_target"].isna()]
+    if len(unset):
+        raise UsageError(f"{_line(path, unset)}: val_target is empty; it must be a number")
     for column, known in (("direction", ("min", "max")), ("role", ("base", "heldout", "ignored"))):
         wrong = goals[~goals[column].isin(known)]
         if len(wrong):
@@ -73,15 +79,15 @@ def _read_targets(path: Path, leaderboard: str, budget_factor: int) -> pd.DataFr
     twice = goals[goals["workload"].duplicated()]
     if len(twice):
         raise UsageError(f"{_line(path, twice)}: workload {twice['workload'].iloc[0]!r} is listed twice; keep one row")
-    budget = goals.get("max_runtime_s_external", pd.Series(np.nan, goals.index)).astype(float)
-    return goals.assign(budget_seconds=budget * budget_factor).set_index("workload")
+    return goals.assign(budget_seconds=goals[BUDGET] * budget_factor).set_index("workload")
 
 
 def _read_evals(path: Path, leaderboard: str, tuning: str) -> pd.DataFrame:
-    rows = _read(path, EVALS_COLUMNS, numbers=(*EVALS_WHOLE, "accumulated_submission_time", "val_metric"))
+    rows = _read(path, EVALS_COLUMNS)
     rows = rows[(rows["leaderboard"] == leaderboard) & (rows["tuning"] == tuning)]
     if rows.empty:
         raise UsageError(f"{path}: no rows of leaderboard {leaderboard} with tuning {tuning}; choose another pair")
+    rows = _with_numbers(path, rows, (*EVALS_WHOLE, "accumulated_submission_time", "val_metric"))
     for column in (*EVALS_WHOLE, "accumulated_submission_time"):
         wrong = rows[~((rows[column] >= 0) & np.isfinite(rows[column]))]
         if len(wrong):
@@ -97,8 +103,8 @@ def _read_evals(path: Path, leaderboard: str, tuning: str) -> pd.DataFrame:
     return rows
 
 
-def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:
-    """Read the `columns` of a CSV, and those beside them, `numbers` exactly as written (a digit less moves a trial)."""
+def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Read a CSV that has `columns`, every cell as text, since a digit less moves a trial."""
     try:
         rows = pd.read_csv(path, dtype=str)
     except FileNotFoundError:
@@ -108,12 +114,21 @@ def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pd.
     absent = [column for column in columns if column not in rows]
     if absent:
         raise UsageError(f"{path}: column {absent[0]!r} is missing; it needs {', '.join(columns)}")
-    for column in numbers:
-        wrong = rows[pd.to_numeric(rows[column], errors="coerce").isna() & rows[column].notna()]
-        if len(wrong):
-            raise UsageError(f"{_line(path, wrong)}: {column} is {wrong[column].iloc[0]!r}; it must be a number")
-        rows[column] = rows[column].to_numpy(object).astype(float)  # Python's float: correctly rounded
     return rows
+
+
+def _with_numbers(path: Path, rows: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Turn text into numbers with Python's float, which rounds correctly."""
+    numbers = {}
+    for column in columns:
+        try:
+            numbers[column] = rows[column].to_numpy(object).astype(float)
+        except ValueError:
+            wrong = rows[pd.to_numeric(rows[column], errors="coerce").isna() & rows[column].notna()]
+            raise UsageError(
+                f"{_line(path, wrong)}: {column} is {wrong[column].iloc[0]!r}; it must be a number"
+            ) from None
+    return rows.assign(**numbers)
 
 
 def _line(path: Path, rows: pd.DataFrame) -> str:

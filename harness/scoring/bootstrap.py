@@ -99,6 +99,5 @@ def estimate(value: Array, samples: Array | None) -> Estimates:
 
 def profile_band(profile: Profile, ratios: Array) -> Profile:
     """Give a profile its pointwise band at `BAND_TAUS`, from resampled ratios (B, W)."""
-    rho = np.stack([(ratios <= tau).mean(axis=1) for tau in BAND_TAUS], axis=1)
-    band = estimate(profile.at(BAND_TAUS), rho)
+    band = estimate(profile.at(BAND_TAUS), (ratios[:, :, None] <= BAND_TAUS).mean(axis=1))
     return replace(profile, low=band.low, high=band.high)

@@ -125,6 +125,8 @@ def test_workload_without_logs_stays_in_the_denominator(tmp_path: Path) -> None:
         ({"evals": EVALS.replace("digits", "sums")}, "evals.csv line 2: workload 'sums' is unknown"),
         ({"evals": ""}, "evals.csv: cannot be read"),
         ({"targets": TARGETS.replace("val_target", "goal")}, "targets.csv: column 'val_target' is missing"),
+        ({"targets": TARGETS.replace("0.9", "")}, "targets.csv line 2: val_target is empty"),
+        ({"targets": TARGETS.replace("0.9,50", "0.9,long")}, "targets.csv line 2: max_runtime_s_external is 'long'"),
         ({"targets": TARGETS.replace("max,0.9", "up,0.9")}, "targets.csv line 2: direction is 'up'"),
         ({"targets": TARGETS.replace("words,base,words", "digits,base,digits")}, "workload 'digits' is listed twice"),
     ],
