@@ -25,14 +25,17 @@ def pack(specs: Sequence[TrialSpec], job_seconds: float, slots: int, max_jobs: i
     """
     if not specs:
         return []
+    limit = max(1.0, job_seconds - JOB_SECONDS)
     total = sum(expected_seconds(spec) for spec in specs) / slots
-    needed = math.ceil(total / max(1.0, job_seconds - JOB_SECONDS))
-    useful = min(max_jobs, math.ceil(total / LEAST_SECONDS))
-    count = min(len(specs), max(needed, useful))
-    packs: list[list[TrialSpec]] = [[] for _ in range(count)]
-    before = 0.0
+    share = total / min(max_jobs, math.ceil(total / LEAST_SECONDS))
+    packs: list[list[TrialSpec]] = [[]]
+    before, job, filled = 0.0, 0, 0.0
     for spec in specs:
         seconds = expected_seconds(spec) / slots
-        packs[min(count - 1, int((before + seconds / 2) / total * count))].append(spec)
-        before += seconds
-    return [trials for trials in packs if trials]
+        own_job = int((before + seconds / 2) / share)
+        if packs[-1] and (own_job != job or filled + seconds > limit):
+            packs.append([])
+            filled = 0.0
+        packs[-1].append(spec)
+        before, job, filled = before + seconds, own_job, filled + seconds
+    return packs
