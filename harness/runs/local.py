@@ -86,8 +86,8 @@ class LocalSlots:
         cores, gpu = self.places[number]
         self.running[number] = SlotProcess(number, replace(self.assignment, cores=cores), gpu, temporary, reports)
 
-    def stop(self, seconds: float) -> None:
-        """Have all slots stop at the next evaluation point with a checkpoint, within `seconds`, and wait for them.
+    def stop(self, seconds: float) -> bool:
+        """Have all slots stop at the next evaluation point with a checkpoint; says whether they did within `seconds`.
 
         May be called by a signal handler in the middle of `run`.
         """
@@ -96,8 +96,7 @@ class LocalSlots:
         slots = list(self.running.values())
         for slot in slots:
             slot.stop()
-        for slot in slots:
-            slot.wait(max(0.0, deadline - time.monotonic()))
+        return all([slot.wait(max(0.0, deadline - time.monotonic())) for slot in slots])
 
     def _end(self) -> None:
         """End what still runs, at once."""

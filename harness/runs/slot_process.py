@@ -65,10 +65,12 @@ class SlotProcess:
         with contextlib.suppress(OSError):
             self.process.stdin.close()
 
-    def wait(self, timeout: float) -> None:
-        """Wait until it has ended, and kill it after `timeout` seconds."""
+    def wait(self, timeout: float) -> bool:
+        """Wait until it has ended, and kill it after `timeout` seconds; says whether that was not needed."""
         try:
             self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+            return False
+        return True

@@ -1,5 +1,6 @@
 """The SLURM executor: trials packed into jobs, submitted as an array through submitit."""
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
@@ -104,7 +105,13 @@ class SlotJob:
         from submitit.helpers import DelayedSubmission
 
         if self.working is not None:
-            self.working.stop(max(5.0, self.resources.stop_seconds - 10.0))
+            in_time = self.working.stop(0.8 * self.resources.stop_seconds)
+            where = (
+                "stopped with a checkpoint"
+                if in_time
+                else "killed, too far from an evaluation point: goes on before it"
+            )
+            print(f"slots {where}; the job is requeued", file=sys.stderr, flush=True)
         return DelayedSubmission(SlotJob(self.assignment, self.resources))
 
 

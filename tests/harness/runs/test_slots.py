@@ -15,6 +15,7 @@ from harness.runs.standing import stand_all
 from tests.harness.runs.tiny_runs import (
     BROKEN,
     LOCAL,
+    PLAIN,
     add_submission,
     kill,
     lines_written,
@@ -131,10 +132,10 @@ def test_cancel_stops_a_run_of_this_machine(tmp_path):
 
 def test_a_submission_that_fails_is_named_and_the_others_go_on(tmp_path, monkeypatch, capfd):
     add_submission(tmp_path / "submissions", "broken", BROKEN)
-    add_submission(tmp_path / "submissions", "sgd", (ROOT / "submissions/sgd/submission.py").read_text())
+    add_submission(tmp_path / "submissions", "plain", PLAIN)
     monkeypatch.setattr(catalogue, "SUBMISSIONS", tmp_path / "submissions")
     run = tmp_path / "run"
-    assert cli.main(["run", *overrides(run, "broken,sgd", trials=1), *LOCAL]) == 1
+    assert cli.main(["run", *overrides(run, "broken,plain", trials=1), *LOCAL]) == 1
     assert "1 budget_exhausted, 1 crashed" in capfd.readouterr().err
     assert cli.main(["status", str(run)]) == 0
     shown = capfd.readouterr().out

@@ -39,6 +39,12 @@ class SleepySGD(torch.optim.SGD):
 def build_optimizer(model, hyperparameters, task):
     return SleepySGD(model.parameters(), lr=hyperparameters.learning_rate)
 """
+PLAIN = """
+import torch
+
+def build_optimizer(model, hyperparameters, task):
+    return torch.optim.SGD(model.parameters(), lr=hyperparameters.learning_rate)
+"""
 BROKEN = """
 def build_optimizer(model, hyperparameters, task):
     raise RuntimeError("broken on purpose")
