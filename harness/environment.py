@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.catalogue import ROOT
 
-LIBRARIES = ("torch", "torchvision", "numpy", "datasets", "schedulefree", "prodigyopt", "pytorch_optimizer")
+LIBRARIES = ("torch", "torchvision", "numpy", "datasets", "schedulefree", "prodigyopt")
 
 
 @functools.cache
