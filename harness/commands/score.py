@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-incomplete", action="store_true", help="count trials that crashed or are missing as misses"
     )
+    parser.add_argument(
+        "--allow-mixed-hardware", action="store_true", help="compare times from different machines, and say so"
+    )
     foreign = parser.add_argument_group("AlgoPerf's own logs instead of runs (all four together)")
     foreign.add_argument("--algoperf-evals", metavar="FILE", type=Path, help="CSV, one row per evaluation")
     foreign.add_argument("--targets", metavar="FILE", type=Path, help="CSV, one row per workload")
@@ -55,10 +58,11 @@ def _read(arguments: argparse.Namespace) -> "pd.DataFrame":
     if not given and not arguments.runs:
         raise UsageError("nothing to score: name a run, for example `timetrial score quickstart`")
     if not given:
-        from harness.results import read_trials
+        from harness.results import check_hardware, read_trials
         from harness.runs.folder import find_run
 
         trials = read_trials(map(find_run, arguments.runs))
+        check_hardware(trials, arguments.allow_mixed_hardware)
         for reason in trials.loc[trials["status"] == "missing", "reason"].dropna():
             print(f"{reason}: timetrial run, as before, runs this trial again", file=sys.stderr)
         return trials

@@ -174,42 +174,45 @@ def write_trial(
     """Write the records of a trial: a metric that nears its limit exponentially, until the target or the budget."""
     name = f"{spec.submission}/{spec.workload.name}/{spec.study}/{spec.trial}/{seed}"
     generator = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big"))
-    folder.write_spec(spec)
+    folder.path.mkdir(parents=True)
+    folder.spec_file.write_text(json.dumps(spec.to_json(), indent=1))  # `write_spec` syncs, which takes its time
     status = algorithm.statuses.get((spec.workload.name, spec.study, spec.trial))
     if status in ("missing", "interrupted"):
         return
-    evaluations = _evaluations(spec, algorithm, generator)
+    unsteady = generator.random() < 0.01
+    evaluations = _evaluations(spec, algorithm, generator, 1.2 if unsteady else 1.01)
     reached = _reaches(spec.workload, evaluations[-1]) and status is None
     if status is None:
         status = "target_reached" if reached else "budget_exhausted"
     lines = [json.dumps(dataclasses.asdict(evaluation)) + "\n" for evaluation in evaluations]
     folder.evaluations_file.write_text("".join(lines))
     last = evaluations[-1]
-    folder.write_result(
-        Result(
-            status=status,
-            reason=None,
-            traceback=None,
-            time_to_target=last.seconds if reached else None,
-            steady_time_to_target=last.steady_seconds if reached else None,
-            steps_to_target=last.step if reached else None,
-            seconds=last.seconds,
-            step=last.step,
-            warmup_seconds=0.5,
-            evaluation_seconds=0.2,
-            wall_seconds=last.seconds + 1,
-            optimizer_state_bytes=int(algorithm.state_bytes * PARAMETERS),
-            parameters=PARAMETERS,
-            peak_memory_bytes=400_000_000,
-            flags=("unsteady_clock",) if generator.random() < 0.01 else (),
-            data_hash="14d3599dc1f71199",
-            environment=machine,
-            finished_at="2026-03-01T12:00:00+00:00",
-        )
+    result = Result(
+        status=status,
+        reason=None,
+        traceback=None,
+        time_to_target=last.seconds if reached else None,
+        steady_time_to_target=last.steady_seconds if reached else None,
+        steps_to_target=last.step if reached else None,
+        seconds=last.seconds,
+        step=last.step,
+        warmup_seconds=0.5,
+        evaluation_seconds=0.2,
+        wall_seconds=last.seconds + 1,
+        optimizer_state_bytes=int(algorithm.state_bytes * PARAMETERS),
+        parameters=PARAMETERS,
+        peak_memory_bytes=400_000_000,
+        flags=("unsteady_clock",) if unsteady else (),
+        data_hash="14d3599dc1f71199",
+        environment=machine,
+        finished_at="2026-03-01T12:00:00+00:00",
     )
+    folder.result_file.write_text(json.dumps(dataclasses.asdict(result), indent=1))
 
 
-def _evaluations(spec: TrialSpec, algorithm: Algorithm, generator: np.random.Generator) -> list[Evaluation]:
+def _evaluations(
+    spec: TrialSpec, algorithm: Algorithm, generator: np.random.Generator, pace: float
+) -> list[Evaluation]:
     workload, metric = spec.workload, _metric(spec.workload)
     start, limit = (2 * workload.target, workload.target - 0.1) if metric == "loss" else (0.1, workload.target + 0.04)
     if workload.name in algorithm.misses:
@@ -227,7 +230,7 @@ def _evaluations(spec: TrialSpec, algorithm: Algorithm, generator: np.random.Gen
         value = limit + (start - limit) * np.exp(-needed * step / steps_needed)
         value += 0.004 * generator.standard_normal()
         metrics = {"loss": value} if metric == "loss" else {"accuracy": value, "loss": 2.3 * (1 - value)}
-        evaluation = Evaluation(step, seconds, seconds * 1.01, dict(metrics), metrics, None, 400_000_000)
+        evaluation = Evaluation(step, seconds, seconds * pace, dict(metrics), metrics, None, 400_000_000)
         ends = _reaches(workload, evaluation) or seconds >= spec.budget_seconds
         evaluations.append(dataclasses.replace(evaluation, test=dict(metrics)) if ends else evaluation)
         if ends:
