@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from harness.trial.failures import TrialFailure
 from harness.trial.process_tree import processor_seconds
 
-IDLE_SECONDS, IDLE_SHARE = 0.10, 0.20
-"""Processor seconds that may pass while the clock stands, in all: threads spin some milliseconds before they sleep."""
+IDLE_SECONDS, IDLE_SHARE = 0.05, 0.10
+"""Processor seconds that may pass while the clock stands, in all: an honest trainee on one thread spends none."""
+SPIN_SECONDS = 0.01
+"""How long each thread but the first may spin, at each evaluation, before it sleeps."""
 SPARE_SECONDS, SPARE_SHARE = 0.5, 0.5
 """Processor seconds beyond threads times seconds that may pass while the clock runs, in all."""
 
@@ -20,6 +22,7 @@ class Watch:
         """Watch all processes below `root`; `threads` is how many of them may be busy at once, None for any number."""
         self.root, self.threads = root, threads
         self.idle_spent = self.idle_seconds = self.busy_spent = self.busy_seconds = 0.0
+        self.evaluations = 0
         self.spent, self.at = processor_seconds(root), time.perf_counter()
 
     @contextmanager
@@ -28,6 +31,7 @@ class Watch:
         spent, seconds = self._lap()
         self.busy_spent, self.busy_seconds = self.busy_spent + spent, self.busy_seconds + seconds
         yield
+        self.evaluations += 1
         spent, seconds = self._lap()
         self.idle_spent, self.idle_seconds = self.idle_spent + spent, self.idle_seconds + seconds
         self._judge()
@@ -40,7 +44,8 @@ class Watch:
         return lap
 
     def _judge(self) -> None:
-        if self.idle_spent > max(IDLE_SECONDS, IDLE_SHARE * self.idle_seconds):
+        spinning = SPIN_SECONDS * self.evaluations * ((self.threads or 1) - 1)
+        if self.idle_spent > max(IDLE_SECONDS, IDLE_SHARE * self.idle_seconds) + spinning:
             raise TrialFailure(
                 "disqualified",
                 f"its processes computed for {self.idle_spent:.2f} s of the {self.idle_seconds:.2f} s off the clock",

@@ -70,7 +70,8 @@ def test_a_checkpoint_cannot_be_deleted_nor_a_record_changed(says, tmp_path) -> 
 @needs_landlock
 @pytest.mark.parametrize("file", ["mem", "maps", "environ", "cmdline", "fd"])
 def test_the_memory_of_the_referee_cannot_be_read(file, says) -> None:
-    line = f"tell(os.listdir('/proc/{os.getpid()}/fd') if {file == 'fd'} else open('/proc/{os.getpid()}/{file}', 'rb').read(64))"
+    place = f"/proc/{os.getpid()}/{file}"
+    line = f"tell(os.listdir({place!r}))" if file == "fd" else f"tell(open({place!r}, 'rb').read(64))"
     assert "refused" in says(line)
 
 
@@ -110,7 +111,8 @@ HUNT = """
 import gc, torch
 
 def build_optimizer(model, hyperparameters, task):
-    labels = sorted({len(o) for o in gc.get_objects() if isinstance(o, torch.Tensor) and o.dtype == torch.int64 and o.ndim == 1})
+    tensors = [o for o in gc.get_objects() if isinstance(o, torch.Tensor)]
+    labels = sorted({len(o) for o in tensors if o.dtype == torch.int64 and o.ndim == 1})
     print("LABELS", labels, flush=True)
     try:
         task.next_batch()
@@ -143,7 +145,7 @@ def build_optimizer(model, hyperparameters, task):
 
 
 def test_learning_during_the_warm_up_learns_from_noise_on_another_model(ran, honest, tmp_path) -> None:
-    result, metrics = ran(LEARN_EARLY)
+    _, metrics = ran(LEARN_EARLY)
     assert metrics == honest
     assert "SAME False" in (tmp_path / "trial" / "trainee.log").read_text()
 

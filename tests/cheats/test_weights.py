@@ -1,7 +1,6 @@
 """Cheats on what is evaluated: the workload's own model, with tensors of the names, shapes and dtypes it has."""
 
 import pytest
-import torch
 
 from harness.trial.shared_tensors import SharedTensors
 from tests.harness.trial.tiny import HONEST
@@ -20,16 +19,11 @@ def test_changing_the_model_object_does_not_reach_the_referees_own(cheat, ran, h
     assert metrics == honest
 
 
-def test_overwriting_the_loss_changes_no_metric_of_the_referee(ran) -> None:
-    source = (
-        HONEST
-        + "\nimport workloads.modular_division as m\nm.ModularDivision.loss = lambda self, model, batch: sum(p.sum() for p in model.parameters()) * 0\n"
-    )
-    result, metrics = ran(source)
+@pytest.mark.parametrize("method", ["loss", "evaluate"])
+def test_overwriting_the_workload_changes_no_metric_of_the_referee(method, ran) -> None:
+    zero = f"m.ModularDivision.{method} = lambda self, model, batch: sum(p.sum() for p in model.parameters()) * 0"
+    result, metrics = ran(f"{HONEST}\nimport workloads.modular_division as m\n{zero}\n")
     assert result.status == "budget_exhausted"
-    assert metrics[-1][2]["loss"] > 0
-    source = source.replace(".loss =", ".evaluate =")
-    result, metrics = ran(source)
     assert metrics[-1][2]["loss"] > 0
 
 
@@ -71,10 +65,14 @@ def test_weights_that_are_not_the_models_are_refused(swap, ran) -> None:
     assert not metrics
 
 
+LIE = """lie = type("Lie", (torch.Tensor,), {"__add__": lambda *_: 1 / 0})
+        state = type(model).state_dict(model)
+        model.state_dict = lambda: {n: t.as_subclass(lie) for n, t in state.items()}"""
+
+
 def test_a_tensor_subclass_arrives_as_the_numbers_it_holds(ran) -> None:
-    cheat = "lie = type('Lie', (torch.Tensor,), {'__add__': lambda *_: 1 / 0})\n        sd = type(model).state_dict(model); model.state_dict = lambda: {n: t.as_subclass(lie) for n, t in sd.items()}"
-    plain, expected = ran(SWAP.format(swap="pass"))
-    result, metrics = ran(SWAP.format(swap=cheat)) if plain.status == "budget_exhausted" else (plain, expected)
+    _, expected = ran(SWAP.format(swap="pass"))
+    result, metrics = ran(SWAP.format(swap=LIE))
     assert result.status in ("budget_exhausted", "crashed")
     assert not metrics or metrics[-1] == expected[-1]
 
@@ -132,4 +130,3 @@ channel.Channel.send = lie
     result, metrics = ran(HONEST + source)
     assert result.status == "disqualified", result.reason
     assert not metrics
-    assert torch.is_tensor(torch.zeros(1))
