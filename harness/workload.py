@@ -78,7 +78,9 @@ class Workload(ABC):
             raise ValueError(f"no {source.kind} data of split {split!r}: choose one of {SPLITS}, real or synthetic")
         limit = {"train": self.training_examples, "validation": self.validation_examples}.get(split)
         data = self.load_all(split, source)
-        return data if limit is None else self.first(data, limit)
+        if limit is None:
+            return data
+        return {name: tensor.clone() for name, tensor in self.first(data, limit).items()}
 
     @abstractmethod
     def load_all(self, split: str, source: DataSource) -> Data:

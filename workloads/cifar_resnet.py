@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from harness.workload import Batch, Data, DataSource, Workload
 from workloads.evaluation import classification_metrics
 from workloads.images import crop_and_flip, normalise
-from workloads.initialisation import ACTIVATIONS, build, fan_in, he_std
+from workloads.initialisation import ACTIVATIONS, build, check_activation, fan_in, he_std
 from workloads.sources.cifar10 import cifar10
 from workloads.sources.splits import hold_out, tensors
 from workloads.sources.synthetic_images import HELD_OUT, synthetic_images
@@ -85,6 +85,7 @@ class CifarResNet(Workload):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_activation(self.activation)
         if self.depth < 8 or self.depth % 6 != 2:
             raise ValueError(f"depth is {self.depth}: choose 6 n + 2, as 8, 14, 20 or 32")
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from harness.workload import Batch, Data, DataSource, Workload
 from workloads.evaluation import classification_metrics
 from workloads.images import normalise
-from workloads.initialisation import ACTIVATIONS, build, he_std
+from workloads.initialisation import ACTIVATIONS, build, check_activation, he_std
 from workloads.sources.fashion_mnist import fashion_mnist
 from workloads.sources.splits import hold_out, tensors
 from workloads.sources.synthetic_images import HELD_OUT, synthetic_images
@@ -36,6 +36,7 @@ class FashionMnistMlp(Workload):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_activation(self.activation)
         object.__setattr__(self, "hidden", tuple(self.hidden))
 
     def build_model(self, generator: torch.Generator) -> nn.Module:

@@ -7,6 +7,13 @@ from torch import nn
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
 
+
+def check_activation(name: str) -> None:
+    """Raise `ValueError` where `name` is none of `ACTIVATIONS`."""
+    if name not in ACTIVATIONS:
+        raise ValueError(f"activation is {name!r}: choose one of {', '.join(ACTIVATIONS)}")
+
+
 Std = Callable[[str, nn.Module], float]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from harness.workload import Batch, Data, DataSource, Workload
 from workloads.evaluation import classification_metrics
-from workloads.initialisation import ACTIVATIONS
+from workloads.initialisation import ACTIVATIONS, check_activation
 from workloads.sources.splits import shuffled, tensors
 from workloads.transformer import build_transformer
 
@@ -41,6 +41,7 @@ class ModularDivision(Workload):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_activation(self.activation)
         if self.width % self.heads:
             raise ValueError(f"width is {self.width}: choose a multiple of heads, {self.heads}")
         if self.modulus < 2 or any(self.modulus % n == 0 for n in range(2, int(self.modulus**0.5) + 1)):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from harness.workload import Batch, Data, DataSource, Workload
 from workloads.evaluation import classification_metrics
-from workloads.initialisation import ACTIVATIONS
+from workloads.initialisation import ACTIVATIONS, check_activation
 from workloads.sources.markov_text import markov_text
 from workloads.sources.tiny_shakespeare import VOCABULARY, tiny_shakespeare
 from workloads.transformer import build_transformer
@@ -41,6 +41,7 @@ class SmallGpt(Workload):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_activation(self.activation)
         if self.width % self.heads:
             raise ValueError(f"width is {self.width}: choose a multiple of heads, {self.heads}")
 

@@ -1,15 +1,17 @@
 """CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 colour images of 32 x 32 pixels, 10 classes."""
 
 import tempfile
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import UsageError
 from harness.workload import DataSource
 from workloads.sources.cache import Arrays, cached, hash_files
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 HUB_NAME = "uoft-cs/cifar10"
 REMEDY = (
@@ -50,6 +52,6 @@ def _read(split: str, files: list[Path]) -> Arrays:
         return _decode(datasets.load_dataset("parquet", data_files=paths, split=split, cache_dir=folder))
 
 
-def _decode(rows: Iterable[Mapping[str, Any]]) -> Arrays:
+def _decode(rows: "Dataset") -> Arrays:
     images, labels = zip(*((np.asarray(row["img"]), row["label"]) for row in rows), strict=True)
     return {"images": np.stack(images), "labels": np.asarray(labels, dtype=np.int64)}
