@@ -1,29 +1,24 @@
 """The page in a real Chromium. Without one the tests skip, unless TIMETRIAL_REQUIRE asks for "browser"."""
 
-import os
 import re
 import shutil
 
 import pytest
 
+from tests.requirements import lacks
+
 pytestmark = pytest.mark.timeout(120)
-
-
-def lacking(what: str):
-    if "browser" in os.environ.get("TIMETRIAL_REQUIRE", ""):
-        pytest.fail(f"TIMETRIAL_REQUIRE asks for a browser: {what}")
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="module")
 def chromium():
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
-        lacking("no chromium here: apt install chromium")
+        lacks("browser", "no chromium here: apt install chromium")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        lacking("no playwright here: pip install playwright")
+        lacks("browser", "no playwright here: pip install playwright")
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=path, args=arguments)

@@ -1,7 +1,6 @@
 """AlgoPerf's published scores from AlgoPerf's own logs, its held-out rule by hand, and bad logs."""
 
 import itertools
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +9,7 @@ import pytest
 from harness.errors import UsageError
 from harness.scoring import ALGOPERF_V05, ALGOPERF_V06, DEFAULT, Rules, read_algoperf_logs, score_table
 from tests.harness.scoring.tables import INF, table
+from tests.requirements import folder_of
 
 EVALS = """\
 leaderboard,submission,tuning,workload,study,trial,eval_index,accumulated_submission_time,global_step,val_metric
@@ -26,9 +26,7 @@ v0.5,words,base,words,min,1.5,50
 
 
 def algoperf_root() -> Path:
-    if "TIMETRIAL_ALGOPERF_ROOT" not in os.environ:
-        pytest.skip("set TIMETRIAL_ALGOPERF_ROOT to the folder of evals.csv.gz, targets.csv and published.csv")
-    return Path(os.environ["TIMETRIAL_ALGOPERF_ROOT"])
+    return folder_of("algoperf", "TIMETRIAL_ALGOPERF_ROOT", "evals.csv.gz, targets.csv and published.csv")
 
 
 @pytest.mark.parametrize(
