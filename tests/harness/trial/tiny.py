@@ -52,7 +52,9 @@ def spec_with(workload: dict[str, Any] | None = None, **changes: Any) -> TrialSp
     return replace(SPEC, workload=replace(WORKLOAD, **(workload or {})), **changes)
 
 
-def run(source: str, arena: Arena, path: Path, spec: TrialSpec = SPEC, stop: Callable[[], bool] = lambda: False) -> Result:
+def run(
+    source: str, arena: Arena, path: Path, spec: TrialSpec = SPEC, stop: Callable[[], bool] = lambda: False
+) -> Result:
     """Run a submission given as text, through the real referee."""
     path.mkdir(parents=True, exist_ok=True)
     return run_trial(spec, source, arena, TrialFolder(path), stop)
