@@ -25,7 +25,7 @@ function whoCell(row) {
   const incomplete = (board().incomplete[row.name] || []).length;
   const remark = incomplete ? element("small", {}, ` ${incomplete} trials without a result`) : null;
   const rank = row.rank === null ? "–" : `${row.rank}${row.tied ? "=" : ""}`;
-  return [element("span", { class: "rank" }, rank), element("a", { href: `#submission-${encodeURIComponent(row.name)}` }, row.name), remark];
+  return [element("span", { class: "rank" }, rank), " ", element("a", { href: `#submission-${encodeURIComponent(row.name)}` }, row.name), remark];
 }
 
 function scoreCell(row) {

@@ -34,8 +34,12 @@ function drawTrust() {
 function statusTable() {
   const { statuses } = board().trust;
   const seen = [...new Set(Object.values(statuses).flatMap(Object.keys))].sort();
-  const lines = board().names.map((name) => [name, ...seen.map((status) => statuses[name][status] || 0), board().unsteady[name] || 0]);
-  return grid(["submission", ...seen.map((status) => status.replaceAll("_", " ")), "of these with an unsteady clock"], lines, 1);
+  const lines = board().names.map((name) => [name, ...seen.map((status) => statuses[name][status] || 0), board().unsteady[name] || 0, flagged(name, "test_gap")]);
+  return grid(["submission", ...seen.map((status) => status.replaceAll("_", " ")), "with an unsteady clock", "with a test metric far from the target"], lines, 1);
+}
+
+function flagged(name, flag) {
+  return board().submissions[name].trials.filter((trial) => trial[7].split(" ").includes(flag)).length;
 }
 
 function fragilityTable() {
