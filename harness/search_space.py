@@ -11,6 +11,9 @@ from harness.seeds import derive_seed
 POINTS = 5
 """The length of a search space given as a list, which is the number of trials in a study of the external ruleset."""
 
+LARGEST = 1e300
+"""The largest magnitude of a bound, so that no difference of two overflows."""
+
 Hyperparameters = dict[str, float | int | str | bool]
 
 
@@ -79,8 +82,7 @@ def parse_search_space(given: Any, where: str) -> SearchSpace:
     axes: dict[str, Range | Choices] = {}
     fixed: Hyperparameters = {}
     for name, axis in given.items():
-        if not isinstance(name, str) or not name.isidentifier():
-            raise UsageError(f"{where}: search_space names an axis {name!r}: use a name such as learning_rate")
+        _check_name(name, f"{where}: search_space")
         if isinstance(axis, Mapping):
             axes[name] = _parse_axis(axis, f"{where}: search_space.{name}")
         else:
@@ -97,6 +99,8 @@ def _parse_points(given: Sequence[Any], where: str) -> SearchSpace:
         )
     if any(set(point) != set(given[0]) for point in given):
         raise UsageError(f"{where}: search_space lists points with different names: give each the same hyperparameters")
+    for name in given[0]:
+        _check_name(name, f"{where}: search_space")
     points = [{str(k): _plain_value(v, f"{where}: search_space.{k}") for k, v in point.items()} for point in given]
     return SearchSpace({}, {}, tuple(points))
 
@@ -113,8 +117,8 @@ def _parse_axis(axis: Mapping[str, Any], where: str) -> Range | Choices:
     if scaling not in ("linear", "log"):
         raise UsageError(f"{where}: scaling is {scaling!r}: choose linear or log")
     for bound in (low, high):
-        if isinstance(bound, bool) or not isinstance(bound, int | float) or not math.isfinite(bound):
-            raise UsageError(f"{where}: {bound!r} is no finite number: give numbers for min and max")
+        if isinstance(bound, bool) or not isinstance(bound, int | float) or not abs(bound) <= LARGEST:
+            raise UsageError(f"{where}: {bound!r} is no number that can be drawn: give numbers for min and max")
     if low > high:
         raise UsageError(f"{where}: min {low:g} is above max {high:g}: exchange them")
     if scaling == "log" and low <= 0:
@@ -126,7 +130,14 @@ def parse_hyperparameters(given: Any, where: str) -> Hyperparameters:
     """Read the hyperparameters of a `submission.yaml`; raises `UsageError` where they are no mapping of values."""
     if not isinstance(given, Mapping):
         raise UsageError(f"{where}: hyperparameters is {given!r}: give a mapping such as {{learning_rate: 0.001}}")
+    for name in given:
+        _check_name(name, f"{where}: hyperparameters")
     return {str(name): _plain_value(value, f"{where}: hyperparameters.{name}") for name, value in given.items()}
+
+
+def _check_name(name: Any, where: str) -> None:
+    if not isinstance(name, str) or not name.isidentifier():
+        raise UsageError(f"{where} names a hyperparameter {name!r}: use a name such as learning_rate")
 
 
 def _plain_value(value: Any, where: str) -> float | int | str | bool:
