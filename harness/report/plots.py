@@ -60,7 +60,7 @@ def plot_scores(standings: Standings, frame: str) -> "Figure":
     """Draw each score as a dot with its interval, best on top, its rank beside its name."""
     ranks = [standing.rank for standing in standings.standings]
     labels = [f"{s.rank}{'=' * (ranks.count(s.rank) > 1)}  {s.submission}" for s in standings.standings]
-    figure = _figure(lines=5.5 + 1.5 * len(labels))
+    figure = _figure(lines=7 + 1.5 * len(labels))
     axes = figure.subplots()
     styles = line_styles([standing.submission for standing in standings.standings])
     for place, standing in enumerate(standings.standings):
@@ -81,7 +81,7 @@ def plot_times(standings: Standings, frame: str) -> "Figure":
     names = [standing.submission for standing in standings.standings]
     workloads = list(standings.standings[0].workloads)
     longest = max(len(word) for name in workloads for word in name.split("_"))
-    figure = _figure(lines=9 + 2.2 * len(names), columns=8 + max(5.2, 0.65 * longest) * len(workloads))
+    figure = _figure(lines=11 + 2.2 * len(names), columns=8 + max(5.2, 0.65 * longest) * len(workloads))
     axes = figure.subplots()
     ratios = [[min(s.workloads[name].ratio, MAX_TAU) for name in workloads] for s in standings.standings]
     image = axes.imshow(ratios, cmap="cividis_r", vmin=1, vmax=MAX_TAU, aspect="auto")
