@@ -6,7 +6,7 @@ from harness import cli
 from harness.runs import slot_process
 
 slot_process.COMMAND = (
-    "import harness.trial.referee as r; r.CHECKPOINT_SECONDS = 0.1; from harness.runs.slot import main; main()"
+    "import harness.trial.referee as r; r.CHECKPOINT_SECONDS = 0.05; from harness.runs.slot import main; main()"
 )
 
 if __name__ == "__main__":

@@ -52,10 +52,10 @@ def test_a_run_that_is_killed_at_100_random_moments_ends_as_one_that_is_not(tmp_
 
 def _disturb(run, arguments, draw, killed):
     """Run to the end, and on the way kill until `KILLS` are reached, always after some progress."""
-    program = start("run", *arguments, *SETTINGS, program=PROGRAM)
+    program, furthest = start("run", *arguments, *SETTINGS, program=PROGRAM), [0]
     try:
         while sum(killed.values()) < KILLS and not _is_complete(run):
-            if not _goes_on(program, run):
+            if not _goes_on(program, run, furthest):
                 program.communicate()
                 program = start("run", *arguments, *SETTINGS, program=PROGRAM)
                 continue
@@ -74,11 +74,18 @@ def _disturb(run, arguments, draw, killed):
     assert done.returncode == 0, done.stderr
 
 
-def _goes_on(program, run):
-    """Wait for the next evaluation; says whether the program lived to see it."""
-    before = lines_written(run)
-    wait_for(lambda: lines_written(run) > before or program.poll() is not None, "an evaluation")
+def _goes_on(program, run, furthest):
+    """Wait until the run is further than ever before; says whether the program lived to see it.
+
+    A trial whose trainee is killed three times on the same stretch has crashed, by the rules.
+    """
+    wait_for(lambda: _evaluations(run) > furthest[0] or program.poll() is not None, "an evaluation")
+    furthest[0] = max(furthest[0], _evaluations(run))
     return program.poll() is None
+
+
+def _evaluations(run):
+    return sum(len(folder.read_evaluations()) for folder in trial_folders(run))
 
 
 def _is_complete(run):
