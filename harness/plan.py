@@ -1,6 +1,5 @@
 """The plan: which trials a configuration asks for."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -79,7 +78,10 @@ def select_workloads(config: Mapping[str, Any]) -> list[WorkloadSpec]:
     """Read the workloads of the suite that the configuration asks for, all by default."""
     suite = config["suite"]
     wanted = config["workloads"] if config["workloads"] is not None else list(suite["workloads"])
-    for name in wanted if isinstance(wanted, list) else [wanted]:
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    if not isinstance(wanted, list) or not wanted or not all(isinstance(name, str) for name in wanted):
+        raise UsageError(f"workloads is {wanted!r}: write workloads=[NAME,NAME], or null for all of the suite")
+    for name in wanted:
         if name not in suite["workloads"]:
             raise UsageError(
                 f"unknown workload {name!r} in suite {suite['name']}: choose of {', '.join(suite['workloads'])}"
@@ -101,7 +103,7 @@ def _read_workload(suite: str, name: str, given: Mapping[str, Any]) -> WorkloadS
         _positive_integer(getattr(spec, key), f"{where}.{key}")
     for key in ("target", "budget_seconds"):
         value = getattr(spec, key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1e300:
             raise UsageError(f"{where}.{key} is {value!r}: give a number above zero")
     return spec
 
