@@ -51,7 +51,8 @@ def check_hardware(trials: "pandas.DataFrame", allow_mixed: bool) -> None:
             one, other = different.iloc[0], different.iloc[1]
             raise UsageError(
                 f"{one['path']} ran on {one['machine']!r} and {other['path']} on {other['machine']!r}: their times "
-                f"cannot be compared on the {suite}/{ruleset} leaderboard; score them apart, or give --allow-mixed-hardware"
+                f"cannot be compared on the {suite}/{ruleset} leaderboard; score them apart, or give "
+                "--allow-mixed-hardware"
             )
 
 
