@@ -104,7 +104,7 @@ def calibrate(calibration: Calibration, workload: WorkloadSpec, budget_steps: in
 
 
 def _budgets(rows: list[dict[str, Any]], budget_steps: int) -> dict[str, int]:
-    """Count the steps that each reference takes while AdamW takes `budget_steps`, from their median seconds per step."""
+    """Count the steps that each reference takes while AdamW takes `budget_steps`, from median seconds per step."""
     seconds = {
         submission: statistics.median(row["seconds_per_step"] for row in rows if row["submission"] == submission)
         for submission in REFERENCES

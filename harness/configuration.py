@@ -45,4 +45,4 @@ def _in_one_line(error: Exception, overrides: list[str]) -> str:
             remedy = f"did you mean {close[0]}?" if close else f"choose of {', '.join(known)}"
             return f"unknown {key} {value!r}: {remedy}"
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return f"{' '.join(overrides)}: {reason.rstrip('.')}: see timetrial run --help and configs/config.yaml for what can be overridden"
+    return f"{' '.join(overrides)}: {reason.rstrip('.')}: configs/config.yaml shows what can be overridden"

@@ -64,7 +64,9 @@ class OptimizerSubmission(Submission):
     An optimizer with `train()` and `eval()` modes (as in `schedulefree`) is in the second during evaluations.
     """
 
-    def __init__(self, build_optimizer: Callable, model: nn.Module, hyperparameters: SimpleNamespace, task: Task) -> None:
+    def __init__(
+        self, build_optimizer: Callable, model: nn.Module, hyperparameters: SimpleNamespace, task: Task
+    ) -> None:
         super().__init__(model, hyperparameters, task)
         built = build_optimizer(model, hyperparameters, task)
         self.optimizer, self.scheduler = built if isinstance(built, tuple) and len(built) == 2 else (built, None)
@@ -101,7 +103,9 @@ class OptimizerSubmission(Submission):
             self.scheduler.load_state_dict(state["scheduler"])
 
 
-def build_submission(module: ModuleType, model: nn.Module, hyperparameters: Mapping[str, Any], task: Task) -> Submission:
+def build_submission(
+    module: ModuleType, model: nn.Module, hyperparameters: Mapping[str, Any], task: Task
+) -> Submission:
     """Build the submission that `module` (a `submission.py`) defines, in its long or its short form.
 
     Raises `TypeError` where the module defines neither, or a parameter of the model is not in exactly one group.
@@ -112,7 +116,9 @@ def build_submission(module: ModuleType, model: nn.Module, hyperparameters: Mapp
     elif hasattr(module, "build_optimizer"):
         submission = OptimizerSubmission(module.build_optimizer, model, values, task)
     else:
-        raise TypeError("submission.py defines neither build_optimizer(model, hyperparameters, task) nor class Submission")
+        raise TypeError(
+            "submission.py defines neither build_optimizer(model, hyperparameters, task) nor class Submission"
+        )
     check_parameter_groups(model, optimizers_of(submission))
     return submission
 

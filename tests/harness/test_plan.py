@@ -115,7 +115,9 @@ def test_drawn_points_lie_in_the_space_and_spread_over_it() -> None:
         {"lr": {"min": 1e-4, "max": 1e-2, "scaling": "log"}, "beta": {"choices": [0.9, 0.95]}, "decay": 0.1}, "x"
     )
     points = [point for study in range(20) for point in space.draw(study, 5)]
-    assert all(1e-4 <= point["lr"] <= 1e-2 and point["beta"] in (0.9, 0.95) and point["decay"] == 0.1 for point in points)
+    assert all(
+        1e-4 <= point["lr"] <= 1e-2 and point["beta"] in (0.9, 0.95) and point["decay"] == 0.1 for point in points
+    )
     assert 0.4 < sum(point["lr"] < 1e-3 for point in points) / len(points) < 0.6
     assert 0.35 < sum(point["beta"] == 0.9 for point in points) / len(points) < 0.65
     for study in range(20):
