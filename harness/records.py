@@ -221,6 +221,15 @@ def reported(path: Path, line: int | None = None) -> Iterator[None]:
     """Turn whatever a damaged file makes fail into a `CorruptRecord` that names it."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError, struct.error, RecursionError, OSError) as error:
+    except (
+        ArithmeticError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        struct.error,
+        RecursionError,
+        OSError,
+    ) as error:
         where = path if line is None else f"{path}, line {line}"
         raise CorruptRecord(f"{where}: {' '.join(str(error).split()) or type(error).__name__}") from None

@@ -132,11 +132,11 @@ def test_a_preempted_job_stops_with_a_checkpoint_is_requeued_and_ends_as_if_undi
 
 def test_a_job_that_reaches_its_time_limit_is_requeued_and_goes_on(run, submissions):
     limits = ("executor.time=2", "suite.workloads.modular_division.budget_seconds=300")
-    assert cli.main(["run", *overrides(run, "sleepy", trials=1, steps=1300), *SLURM, *limits]) == 0
+    assert cli.main(["run", *overrides(run, "sleepy", trials=1, steps=2400), *SLURM, *limits]) == 0
     (job,) = read_jobs(RunFolder(run))
     wait_for(lambda: "Restarts=1" in _show(job.id), "the job to be requeued", seconds=150)
     _wait_until_over(run, seconds=200)
-    assert len(_steps(run)) == len(set(_steps(run))) == 130
+    assert len(_steps(run)) == len(set(_steps(run))) == 240
 
 
 def test_cancel_empties_the_queue_and_the_same_command_goes_on(run, submissions):

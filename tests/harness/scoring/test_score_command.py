@@ -94,6 +94,7 @@ def score_in_process(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     trials = table({"adamw": {"x": [10, 11]}, "sgd": {"x": [20, INF]}}, suite="mini", ruleset="external", path="runs/r")
     trials["path"] += "/" + trials["submission"] + "/" + trials["study"].astype(str)
     trials["status"] = ["target_reached"] * 3 + ["crashed"]
+    trials["machine"], trials["reason"] = "a laptop", None
     monkeypatch.setattr(harness.runs.folder, "find_run", lambda name: name)
     monkeypatch.setattr(harness.results, "read_trials", lambda runs: trials)
     parser = argparse.ArgumentParser()
