@@ -162,6 +162,7 @@ def main() -> None:
     """
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a program in the background has ignored
     assignment = SlotAssignment(**json.loads(sys.stdin.readline()))
     if assignment.cores is not None:
         os.sched_setaffinity(0, assignment.cores)
