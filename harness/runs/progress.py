@@ -81,7 +81,7 @@ class Progress:
             self.note(f"{_title(spec)} stopped, with a checkpoint")
         elif event == "failed":
             if report["reason"] not in self.failed:
-                self.note(f"stopped by the disk: {report['reason']}")
+                self.note(f"a slot stopped: {report['reason']}")
             self.failed.append(report["reason"])
         self.refresh()
 

@@ -179,6 +179,9 @@ def main() -> None:
         work(assignment, report, stopping.is_set)
     except KeyboardInterrupt:
         os._exit(STOPPED)  # not held up by what a library still does in a thread
+    except UsageError as error:
+        report("failed", reason=str(error))
+        sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         report("failed", reason=f"{where}{error.strerror or error}")

@@ -4,18 +4,26 @@ import ast
 import contextlib
 import multiprocessing
 import sysconfig
+import tempfile
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from harness.errors import UsageError
 from harness.spec import TrialSpec
+
+LONGEST_FOLDER = 75
+"""Characters of the folder for temporary files: the path of a socket below it, which Linux ends at 107, adds 32."""
 
 
 def prepare_forkserver(specs: Iterable[TrialSpec], sources: Iterable[Path]) -> None:
     """Have trainees start from a process that has imported torch, the workloads, and what the `sources` import.
 
-    Only installed libraries: a module that belongs to a submission runs in a trainee and nowhere else.
+    Only installed libraries: a module that belongs to a submission runs in a trainee and nowhere else. Raises
+    `UsageError` where the folder for temporary files is too deep for the socket that trainees are started through.
     """
+    if len(folder := tempfile.gettempdir()) > LONGEST_FOLDER:
+        raise UsageError(f"TMPDIR={folder} is too long a path for a socket; set TMPDIR to a folder such as /tmp")
     workloads = {spec.workload.implementation.rpartition(".")[0] for spec in specs}
     libraries = {module for file in sources for module in _libraries(file)}
     context = multiprocessing.get_context("forkserver")

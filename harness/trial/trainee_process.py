@@ -41,6 +41,11 @@ class TraineeProcess:
         )
         try:
             self.process.start()
+        except OSError:
+            own_end.close()
+            os.close(read_end)
+            _remove(self.folder)
+            raise
         finally:
             other_end.close()
             os.close(write_end)

@@ -3,6 +3,7 @@
 import os
 import tempfile
 import time
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,7 @@ def nothing_is_left(arena, tmp_path, monkeypatch):
     """No process and no folder is left behind."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
+    get_temp_dir()  # where multiprocessing keeps its sockets from now on: the path of `scratch` may be too long for one
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     before = _trainees()
     yield
