@@ -50,7 +50,7 @@ def main(options: argparse.Namespace) -> int:
         return 1
 
 
-_KEPT = "; what was written stays as it is. Once the disk can be written again, go on with:"
+_KEPT = "; what was written stays as it is. Once this is mended, go on with:"
 
 
 def _run(options: argparse.Namespace, command: str) -> int:
