@@ -65,6 +65,7 @@ class Calibration:
             trial=trial,
             hyperparameters=draw_points(folder, "external", 0, POINTS)[trial],
             budget_seconds=NO_BUDGET,
+            step_hint=workload.step_hint,
             data=self.config["data"],
             device=self.device,
             threads=self.threads,

@@ -17,6 +17,9 @@ def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[Tria
     workloads = select_workloads(config)
     ruleset = config["ruleset"]
     studies, trials = (_positive_integer(ruleset[key], f"ruleset.{key}") for key in ("studies", "trials"))
+    more_budget, more_steps = (
+        _positive_number(ruleset[key], f"ruleset.{key}") for key in ("budget_factor", "step_hint_factor")
+    )
     folders = [find_submission(name) for name in submission_list(config["submission"])]
     hashes = {folder.name: folder.source_hash() for folder in folders}
     points = {
@@ -33,7 +36,8 @@ def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[Tria
             study=study,
             trial=trial,
             hyperparameters=points[folder.name, study][trial],
-            budget_seconds=workload.budget_seconds * ruleset["budget_factor"],
+            budget_seconds=workload.budget_seconds * more_budget,
+            step_hint=max(1, round(workload.step_hint * more_steps)),
             data=_data_kind(config["data"]),
             device=device,
             threads=threads,
@@ -102,10 +106,14 @@ def _read_workload(suite: str, name: str, given: Mapping[str, Any]) -> WorkloadS
     for key in ("step_hint", "eval_every"):
         _positive_integer(getattr(spec, key), f"{where}.{key}")
     for key in ("target", "budget_seconds"):
-        value = getattr(spec, key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1e300:
-            raise UsageError(f"{where}.{key} is {value!r}: give a number above zero")
+        _positive_number(getattr(spec, key), f"{where}.{key}")
     return spec
+
+
+def _positive_number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1e300:
+        raise UsageError(f"{where} is {value!r}: give a number above zero")
+    return value
 
 
 def _positive_integer(value: Any, where: str) -> int:

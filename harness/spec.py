@@ -55,6 +55,8 @@ class TrialSpec:
     hyperparameters: Hyperparameters
     budget_seconds: float
     """The budget under this ruleset."""
+    step_hint: int
+    """The step hint under this ruleset."""
     data: str
     device: str
     threads: int

@@ -1,7 +1,7 @@
 """The optimizers that many submissions build on, each with the same groups and options everywhere.
 
-torch's `foreach` implementations are asked for by name, because on the CPU they are not the default; the fused ones,
-which only some optimizers have, are left aside, so that a comparison is one of methods and not of kernels.
+torch's `fused` implementations are asked for where it has them, for the CPU as for a GPU, and its `foreach` ones where
+it does not: torch chooses neither on a CPU by itself.
 """
 
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ def momentum(model: nn.Module, hyperparameters: SimpleNamespace, task: Task, nes
         lr=hyperparameters.learning_rate,
         momentum=hyperparameters.momentum,
         nesterov=nesterov,
-        foreach=True,
+        fused=True,
     )
 
 
@@ -33,7 +33,7 @@ def adamw(model: nn.Module, hyperparameters: SimpleNamespace, task: Task, amsgra
         lr=hyperparameters.learning_rate,
         betas=(hyperparameters.beta1, hyperparameters.beta2),
         amsgrad=amsgrad,
-        foreach=True,
+        fused=True,
     )
 
 

@@ -80,6 +80,6 @@ def muon(
             rest,
             lr=hyperparameters.adam_learning_rate,
             betas=(hyperparameters.beta1, hyperparameters.beta2),
-            foreach=True,
+            fused=True,
         ),
     )

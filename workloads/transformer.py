@@ -21,12 +21,19 @@ class Block(nn.Module):
         self.activation = ACTIVATIONS[activation]()
         self.mlp_out = nn.Linear(4 * width, width, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        examples, length, width = x.shape
-        qkv = self.qkv(self.attention_norm(x)).view(examples, length, 3, self.heads, width // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        x = x + self.attention_out(mixed.transpose(1, 2).reshape(examples, length, width))
+    def forward(self, x: Tensor, last_only: bool = False) -> Tensor:
+        """Map [examples, length, width] to the same shape, or with `last_only` to [examples, 1, width]."""
+        width = x.shape[2]
+        normed = self.attention_norm(x)
+        if last_only:  # it sees all positions, so only their keys and values are needed
+            x = x[:, -1:]
+            query = F.linear(normed[:, -1:], self.qkv.weight[:width])
+            key, value = F.linear(normed, self.qkv.weight[width:]).split(width, dim=2)
+        else:
+            query, key, value = self.qkv(normed).split(width, dim=2)
+        query, key, value = (tensor.unflatten(2, (self.heads, -1)).transpose(1, 2) for tensor in (query, key, value))
+        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=not last_only)
+        x = x + self.attention_out(mixed.transpose(1, 2).flatten(2))
         return x + self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(x))))
 
 
@@ -45,7 +52,8 @@ class Transformer(nn.Module):
 
     def forward(self, tokens: Tensor, last_only: bool = False) -> Tensor:
         """Predict at every position, or with `last_only` at the last one: [examples, outputs]."""
-        x = self.blocks(self.tokens(tokens) + self.positions.weight[: tokens.shape[1]])
+        x = self.tokens(tokens) + self.positions.weight[: tokens.shape[1]]
+        x = self.blocks[-1](self.blocks[:-1](x), last_only)
         return self.head(self.norm(x[:, -1] if last_only else x))
 
 

@@ -105,7 +105,7 @@ def _assign(spec: TrialSpec, source: str, arena: Arena, checkpoint: bytes | None
         weights=SharedTensors(arena.model.state_dict()),
         source=source,
         hyperparameters=spec.hyperparameters,
-        step_hint=spec.workload.step_hint,
+        step_hint=spec.step_hint,
         budget_seconds=spec.budget_seconds,
         eval_every=spec.workload.eval_every,
         warmup_steps=spec.warmup_steps,

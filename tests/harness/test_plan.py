@@ -19,11 +19,12 @@ def test_external_is_five_studies_of_five_trials_on_every_workload() -> None:
     assert len({spec.folder for spec in plan}) == len(plan)
 
 
-def test_self_tuning_is_five_trials_with_three_times_the_budget() -> None:
+def test_self_tuning_is_five_trials_with_three_times_the_budget_and_twice_the_step_hint() -> None:
     external, own = plan_of("suite=mini")[0], plan_of("suite=mini", "ruleset=self_tuning")
     assert len(own) == 5 * 4
     assert {spec.trial for spec in own} == {0}
     assert own[0].budget_seconds == 3 * external.budget_seconds
+    assert own[0].step_hint == 2 * external.step_hint == 2 * external.workload.step_hint
     assert len({str(spec.hyperparameters) for spec in own}) == 1
 
 
@@ -74,6 +75,8 @@ def test_seeds_depend_on_every_part_and_on_nothing_else() -> None:
         (["ruleset.studies=0"], ["ruleset.studies", "0"]),
         (["suite=mini", "suite.workloads.small_gpt.eval_every=0"], ["eval_every", "0"]),
         (["suite=mini", "suite.workloads.small_gpt.budget_seconds=-1"], ["budget_seconds", "-1"]),
+        (["ruleset.budget_factor=0"], ["ruleset.budget_factor is 0", "above zero"]),
+        (["ruleset.step_hint_factor=two"], ["ruleset.step_hint_factor is 'two'", "above zero"]),
         (["suite=mini", "+suite.workloads.small_gpt.buget=1"], ["small_gpt", "buget"]),
         (["data=fake"], ["fake", "synthetic"]),
         (["adamw"], ["adamw", "key=value"]),

@@ -101,6 +101,7 @@ def plan(
             trial=trial,
             hyperparameters={"learning_rate": points[study, trial], "beta1": 0.9},
             budget_seconds=float(spec.budget_seconds),
+            step_hint=spec.step_hint,
             data="real",
             device="cpu",
             threads=1,

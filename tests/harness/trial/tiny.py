@@ -39,6 +39,7 @@ SPEC = TrialSpec(
     trial=0,
     hyperparameters={"learning_rate": 0.01},
     budget_seconds=20.0,
+    step_hint=100,
     data="synthetic",
     device="cpu",
     threads=1,
