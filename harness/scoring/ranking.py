@@ -45,8 +45,8 @@ def standings_by(
         profiles = [profile_band(profile, sampled_ratios[:, s]) for s, profile in enumerate(profiles)]
 
     order = sorted(range(len(field.submissions)), key=lambda s: -scores[s])
-    neighbours = _compare_neighbours(field.submissions, order, scores, sampled_scores)
-    ranks = _ranks(scores[order], neighbours, rules)
+    neighbours = _compare(field.submissions, order[:-1], order[1:], scores, sampled_scores)
+    ranks = _ranks(field.submissions, order, scores, sampled_scores, rules)
     score = estimate(scores, sampled_scores)
     fragility = fragilities(field.times, field.submissions, field.workloads, rules)
     per_workload, overall = _speedups(
@@ -76,10 +76,10 @@ def _field(measure: str, trials: pd.DataFrame, rules: Rules, resamples: int, see
     return Field(submissions, workloads, studies, times, resample(studies, resamples, seed))
 
 
-def _compare_neighbours(
-    submissions: tuple[str, ...], order: list[int], scores: Array, sampled: Array | None
+def _compare(
+    submissions: tuple[str, ...], better: list[int], worse: list[int], scores: Array, sampled: Array | None
 ) -> tuple[Comparison, ...]:
-    better, worse = order[:-1], order[1:]
+    """Give the difference of the scores of each pair."""
     difference = estimate(
         scores[better] - scores[worse], None if sampled is None else sampled[:, better] - sampled[:, worse]
     )
@@ -87,12 +87,19 @@ def _compare_neighbours(
     return tuple(Comparison(submissions[b], submissions[w], difference[i]) for i, (b, w) in pairs)
 
 
-def _ranks(scores: Array, neighbours: tuple[Comparison, ...], rules: Rules) -> list[int]:
-    """Rank from 1, best first; a tie with the neighbour above shares its rank, and the next one skips."""
-    ranks = [1]
-    for place, pair in enumerate(neighbours, start=2):
+def _ranks(
+    submissions: tuple[str, ...], order: list[int], scores: Array, sampled: Array | None, rules: Rules
+) -> list[int]:
+    """Rank from 1, best first; whoever is tied with the first of a rank shares it, and the next one skips.
+
+    With the first and not with the neighbour: in a long field neighbours are always close, and all would share a rank.
+    """
+    ranks, first = [1], order[0]
+    for place, s in enumerate(order[1:], start=2):
+        (pair,) = _compare(submissions, [first], [s], scores, sampled)
         by_interval = rules.ties == "interval" and pair.difference.low is not None
-        tied = not pair.distinguishable if by_interval else scores[place - 2] == scores[place - 1]
+        tied = not pair.distinguishable if by_interval else scores[first] == scores[s]
+        first = first if tied else s
         ranks.append(ranks[-1] if tied else place)
     return ranks
 

@@ -27,7 +27,7 @@ class Rules:
     grid_points: int | None
     """Points of the trapezoid that integrates the profile; None is the exact integral."""
     ties: Literal["interval", "score"]
-    """Which neighbours share a rank: those whose difference has zero in its interval, or those of equal score."""
+    """Who shares a rank with its first: those whose difference has zero in its interval, or those of equal score."""
     ignored_workloads: tuple[str, ...] = ()
     """Workloads that are in the logs and not in the score."""
 
