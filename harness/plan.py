@@ -1,11 +1,12 @@
 """The plan: which trials a configuration asks for."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.catalogue import SubmissionFolder, find_submission
 from harness.errors import UsageError
-from harness.spec import TrialSpec, WorkloadSpec
+from harness.spec import EXECUTIONS, TrialSpec, WorkloadSpec
 
 
 def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[TrialSpec]:
@@ -42,6 +43,7 @@ def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[Tria
             device=device,
             threads=threads,
             warmup_steps=config["suite"]["warmup_steps"],
+            execution=_execution(config["suite"].get("execution", "eager"), device),
             variant_seed=config["variant_seed"],
             max_steps=config["max_steps"],
         )
@@ -120,6 +122,16 @@ def _positive_integer(value: Any, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise UsageError(f"{where} is {value!r}: give a whole number of at least 1")
     return value
+
+
+def _execution(given: Any, device: str) -> str:
+    if given not in EXECUTIONS:
+        raise UsageError(f"suite.execution is {given!r}: choose one of {', '.join(EXECUTIONS)}")
+    if given == "graphed" and device != "cuda":
+        raise UsageError(f"suite.execution=graphed needs a GPU, and device is {device}: choose eager or compiled")
+    if given == "compiled" and shutil.which("g++") is None:
+        raise UsageError("suite.execution=compiled needs a C++ compiler: install g++, or choose another")
+    return given
 
 
 def _data_kind(kind: Any) -> str:

@@ -20,6 +20,9 @@ STATUSES = (
 )
 """How a planned trial stands; `interrupted` and `missing` have no result yet and are run again."""
 
+EXECUTIONS = ("eager", "compiled", "graphed")
+"""How the training loss and its gradients may be computed: see `harness/trial/execution.py`."""
+
 
 @dataclass(frozen=True)
 class WorkloadSpec:
@@ -61,6 +64,8 @@ class TrialSpec:
     device: str
     threads: int
     warmup_steps: int
+    execution: str = "eager"
+    """One of `EXECUTIONS`."""
     variant_seed: int | None = None
     max_steps: int | None = None
 

@@ -10,7 +10,7 @@ REQUIRED = tuple(filter(None, os.environ.get("TIMETRIAL_REQUIRE", "").split(",")
 
 
 def lacks(name: str, what: str) -> NoReturn:
-    """Skip the test for want of `name` (data, algoperf, slurm, browser), or fail it where that is required."""
+    """Skip the test for want of `name`, one of those in CONTRIBUTING.md, or fail it where that is required."""
     if name in REQUIRED:
         pytest.fail(f"TIMETRIAL_REQUIRE asks for {name}: {what}")
     pytest.skip(what)

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def isolate(folder: str, kept_files: Iterable[int], memory_bytes: int) -> list[s
         if name not in KEPT_VARIABLES:
             del os.environ[name]
     os.environ |= {"HOME": folder, "TMPDIR": folder, "USER": "trainee"}
+    tempfile.tempdir = folder  # the forkserver has looked up its own
     sys.argv = ["trainee"]
     os.chdir(folder)
     with contextlib.suppress(OSError):

@@ -113,6 +113,7 @@ def _assign(spec: TrialSpec, source: str, arena: Arena, checkpoint: bytes | None
         batches_seed=derive_seed("batches", *study),
         trial_seed=derive_seed("trial", *study, spec.trial),
         device=spec.device,
+        execution=spec.execution,
         threads=spec.threads,
         memory_bytes=memory_limit(),
         folder="",

@@ -21,11 +21,12 @@ from torch import Tensor
 from harness.submission import Submission, Task, build_submission
 from harness.trial.batches import BatchStream
 from harness.trial.channel import Channel, ChannelClosed
+from harness.trial.execution import prepare_loss
 from harness.trial.failures import REASON_LIMIT, TRACEBACK_LIMIT
 from harness.trial.isolation import isolate
 from harness.trial.shared_tensors import SharedTensors
 from harness.trial.training_data import Column, random_data
-from harness.workload import Workload
+from harness.workload import Batch, Data, Workload
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Assignment:
     batches_seed: int
     trial_seed: int
     device: str
+    execution: str
     threads: int
     memory_bytes: int
     folder: str
@@ -76,7 +78,7 @@ class Run:
             device=device,
             generator=torch.Generator(device).manual_seed(seed),
             roles=types.MappingProxyType(workload.parameter_roles(self.model)),
-            loss=lambda model, batch: workload.loss(model, batch),
+            loss=prepare_loss(assignment.execution, workload, self.model, lambda: _random_batch(assignment)),
             next_batch=self.batches.next,
         )
         self.submission: Submission = build_submission(module, self.model, assignment.hyperparameters, self.task)
@@ -204,13 +206,25 @@ def _load_module(source: str) -> types.ModuleType:
 def _warm_up(assignment: Assignment, module: types.ModuleType) -> None:
     """Take some steps on a throw-away run with random data: compilation and kernel selection are on no clock."""
     workload = assignment.workload
-    rows, device = 8 * workload.batch_size + 4096, torch.device(assignment.device)
-    few = random_data(assignment.training_columns, rows, assignment.trial_seed, device)
+    few = _random_data(assignment)
     run = Run(assignment, module, workload.examples(few), offset=1)
     run.batches.open(few)
     run.train_to(assignment.warmup_steps * workload.batch_size)
     run.hand_over(assignment.weights)
-    _synchronize(device)
+    _synchronize(torch.device(assignment.device))
+
+
+def _random_data(assignment: Assignment) -> Data:
+    """Draw data that are like the training data in their shapes, dtypes and ranges alone."""
+    rows = 8 * assignment.workload.batch_size + 4096
+    return random_data(assignment.training_columns, rows, assignment.trial_seed, torch.device(assignment.device))
+
+
+def _random_batch(assignment: Assignment) -> Batch:
+    """Draw a batch of the usual size from random data."""
+    workload, device = assignment.workload, torch.device(assignment.device)
+    indices = torch.arange(workload.batch_size, device=device)
+    return workload.batch(_random_data(assignment), indices, torch.Generator(device).manual_seed(0))
 
 
 def _bytes_in(state: Any) -> int:

@@ -106,7 +106,7 @@ def test_ctrl_c_stops_at_once_keeps_all_and_says_how_to_go_on(tmp_path, undistur
     trainees = trainees_of(slot)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=15)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert f"go on with: timetrial run '{arguments[0]}'" in errors.replace("Go", "go")
     assert "Traceback" not in errors
     for pid in (slot, *trainees):
