@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import harness.results
 import harness.runs.folder
 from harness.commands import score
+from tests.harness.report.generator import write_planned_run
 from tests.harness.scoring.tables import INF, table
 
 EVALS = (
@@ -116,3 +118,12 @@ def test_allow_incomplete_counts_misses_says_so_and_exits_0(monkeypatch, capsys)
     shown = capsys.readouterr()
     assert "counted as misses (--allow-incomplete)" in shown.err
     assert "sgd (1 counted as misses)" in shown.out
+
+
+def test_five_hundred_trials_are_scored_within_two_seconds_of_processor_time(tmp_path: Path) -> None:
+    run = write_planned_run(tmp_path / "run", "sgd", "adamw", "muon", "momentum", "adam", suite="mini")
+    assert len(run.trials()) == 500
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert timetrial_score(str(run.path)).returncode == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2.0
