@@ -25,7 +25,17 @@ def test_a_trial_is_compared_with_loops_of_the_same_steps(tiny, monkeypatch):
     row = benchmark.measure_steps(spec, _source(), None)
     assert 0 < row["bare"] < 0.1 and 0 < row["by_hand"] < 0.1
     assert row["ratio"] == pytest.approx(row["seconds_per_step"] / row["by_hand"], rel=1.0)
-    assert row["trial_seconds"] > 0 and 0 < row["evaluation_share"] < 1
+    assert row["trial_seconds"] > 0
+
+
+def test_slots_are_measured_with_whole_runs(monkeypatch):
+    monkeypatch.setattr(benchmark, "SLOT_STUDIES", 1)
+    monkeypatch.setattr(benchmark.os, "sched_getaffinity", lambda pid: {0})  # one core: one number of slots
+    (row,) = benchmark.measure_slots(["suite=quickstart", "workloads=[modular_division]", "max_steps=100"], "cpu")
+    assert (row["slots"], row["threads"]) == (1, 1)
+    assert 0 < row["steps"]["modular_division"] < 1
+    assert 0 < row["evaluation_shares"]["modular_division"] < 1
+    assert 0 < row["trials_per_hour"] < 3600
 
 
 def test_operations_of_a_step_are_counted_exactly(tiny):
