@@ -6,7 +6,9 @@ import importlib.metadata
 import os
 import platform
 import re
+import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,12 @@ def gpus() -> list[str]:
             lines = [lines[int(i)] for i in visible.split(",") if i.isdigit() and int(i) < len(lines)]
         return lines
     return []
+
+
+def has_compiler() -> bool:
+    """Whether torch can compile for the CPU: with g++ and the headers of Python."""
+    headers = Path(sysconfig.get_path("include")) / "Python.h"
+    return shutil.which("g++") is not None and headers.exists()
 
 
 def _processor() -> str:

@@ -1,10 +1,10 @@
 """The plan: which trials a configuration asks for."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.catalogue import SubmissionFolder, find_submission
+from harness.environment import has_compiler
 from harness.errors import UsageError
 from harness.spec import EXECUTIONS, TrialSpec, WorkloadSpec
 
@@ -129,8 +129,8 @@ def _execution(given: Any, device: str) -> str:
         raise UsageError(f"suite.execution is {given!r}: choose one of {', '.join(EXECUTIONS)}")
     if given == "graphed" and device != "cuda":
         raise UsageError(f"suite.execution=graphed needs a GPU, and device is {device}: choose eager or compiled")
-    if given == "compiled" and shutil.which("g++") is None:
-        raise UsageError("suite.execution=compiled needs a C++ compiler: install g++, or choose another")
+    if given == "compiled" and not has_compiler():
+        raise UsageError("suite.execution=compiled needs g++ and the headers of Python: install them, or choose another")
     return given
 
 

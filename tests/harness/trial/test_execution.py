@@ -1,12 +1,12 @@
 """Compiled and graphed losses give what eager ones give, and step aside where they were not prepared."""
 
-import shutil
 from dataclasses import replace
 
 import pytest
 import torch
 
 from harness.configuration import compose
+from harness.environment import has_compiler
 from harness.errors import UsageError
 from harness.plan import make_plan
 from harness.trial import execution
@@ -116,8 +116,8 @@ def test_other_batches_and_no_gradients_are_computed_eagerly(model, graphed):
 
 
 def test_a_compiled_trial_has_the_metrics_of_an_eager_one(tmp_path):
-    if shutil.which("g++") is None:
-        lacks("compiler", "torch.compile needs a C++ compiler: install g++")
+    if not has_compiler():
+        lacks("compiler", "torch.compile needs g++ and the headers of Python (python3-dev)")
     arena = Arena(SPEC, None)
     for name in ("eager", "compiled"):
         result = run(HONEST, arena, tmp_path / name, replace(SPEC, execution=name))
@@ -155,7 +155,7 @@ def test_an_execution_that_cannot_be_is_one_line(monkeypatch):
     for given, says in (
         ("fast", "suite.execution is 'fast': choose one of eager"),
         ("graphed", "needs a GPU"),
-        ("compiled", "install g++"),
+        ("compiled", "the headers of Python"),
     ):
         with pytest.raises(UsageError, match=says):
             make_plan(compose(["submission=adamw", f"suite.execution={given}"]), device="cpu", threads=1)
