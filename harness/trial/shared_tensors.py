@@ -58,16 +58,16 @@ class SharedTensors:
 
     @classmethod
     def attach(cls, places: Mapping[str, Place], file: int) -> "SharedTensors":
-        """Map read-only tensors that another process shares as `file`, laid out at `places`."""
+        """Map read-only tensors that another process shares as `file`, laid out at `places`, every page of them."""
         shared = cls.__new__(cls)
         shared.read_only, shared.places, shared.file = True, dict(places), file
         shared.size = os.fstat(file).st_size
-        shared._map()
+        shared._map(mmap.MAP_POPULATE)
         return shared
 
-    def _map(self) -> None:
+    def _map(self, flags: int = 0) -> None:
         protection = mmap.PROT_READ | (0 if self.read_only else mmap.PROT_WRITE)
-        self.memory = mmap.mmap(self.file, self.size, mmap.MAP_SHARED, protection)
+        self.memory = mmap.mmap(self.file, self.size, mmap.MAP_SHARED | flags, protection)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The given buffer is not writable")
             buffer = torch.frombuffer(self.memory, dtype=torch.uint8)
