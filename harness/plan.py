@@ -130,7 +130,7 @@ def _execution(given: Any, device: str) -> str:
     if given == "graphed" and device != "cuda":
         raise UsageError(f"suite.execution=graphed needs a GPU, and device is {device}: choose eager or compiled")
     if given == "compiled" and not has_compiler():
-        raise UsageError("suite.execution=compiled needs g++ and the headers of Python: install them, or choose another")
+        raise UsageError("suite.execution=compiled needs g++ and the headers of Python: choose another")
     return given
 
 
