@@ -20,10 +20,10 @@ def read_trials(runs: Iterable[RunFolder]) -> "pandas.DataFrame":
     """Read the trials of runs, one row each.
 
     Columns: suite, suite_version, protocol (hash of what must be equal on one leaderboard, for each workload), ruleset,
-    submission, workload, study, trial, status, reason, time_to_target and steady_time_to_target (training seconds),
-    steps_to_target (batches drawn), all three infinite where the target was not reached; eval_index_at_target (-1:
-    never), n_evals, last_seconds, last_step, budget_seconds, target, provisional, optimizer_state_bytes, parameters,
-    flags, machine, libraries, data_hash, finished_at, path.
+    submission, workload, study, trial, status, reason ("": none), time_to_target and steady_time_to_target (training
+    seconds), steps_to_target (batches drawn), all three infinite where the target was not reached;
+    eval_index_at_target (-1: never), n_evals, last_seconds, last_step, budget_seconds, target, provisional,
+    optimizer_state_bytes, parameters, flags, machine, libraries, data_hash, finished_at, path.
 
     Raises `UsageError` where there is no trial, or one trial stands in two runs.
     """
@@ -71,7 +71,7 @@ def _row(folder: TrialFolder) -> dict[str, Any]:
         "study": spec.study,
         "trial": spec.trial,
         "status": "missing",
-        "reason": None,
+        "reason": "",
         "time_to_target": NOT_REACHED,
         "steady_time_to_target": NOT_REACHED,
         "steps_to_target": NOT_REACHED,
@@ -111,7 +111,7 @@ def _ended(spec: TrialSpec, result: Result, evaluations: list[Evaluation]) -> di
     return {
         "protocol": f"{spec.protocol}-{result.data_hash}-torch{torch_major}",
         "status": result.status,
-        "reason": result.reason,
+        "reason": result.reason or "",
         "time_to_target": result.time_to_target if reached else NOT_REACHED,
         "steady_time_to_target": result.steady_time_to_target if reached else NOT_REACHED,
         "steps_to_target": result.steps_to_target if reached else NOT_REACHED,

@@ -63,7 +63,7 @@ def _read(arguments: argparse.Namespace) -> "pd.DataFrame":
 
         trials = read_trials(map(find_run, arguments.runs))
         check_hardware(trials, arguments.allow_mixed_hardware)
-        for reason in trials.loc[trials["status"] == "missing", "reason"].dropna():
+        for reason in filter(None, trials.loc[trials["status"] == "missing", "reason"]):
             print(f"{reason}: timetrial run, as before, runs this trial again", file=sys.stderr)
         return trials
     if arguments.runs:

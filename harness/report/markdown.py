@@ -97,8 +97,12 @@ def seconds_with_interval(estimate: Estimate) -> str:
 
 
 def _notes(board: Board) -> list[str]:
-    notes = [f"{name}: {len(trials)} trials without a result" for name, trials in board.scores.incomplete.items()]
-    notes += [f"{name}: the clock was unsteady in {len(t)} trials" for name, t in board.scores.unsteady.items()]
+    counts = {"without a result": board.scores.incomplete, "with an unsteady clock": board.scores.unsteady}
+    notes = [
+        f"trials {which}: " + ", ".join(f"{name} {len(trials)}" for name, trials in of.items())
+        for which, of in counts.items()
+        if of
+    ]
     notes += list(board.scores.notes)
     return notes + [
         f"{pair.better} and {pair.worse} are not distinguishable: the scores differ by "

@@ -196,7 +196,7 @@ def _trials(rows: Any, folder: Path) -> dict[str, Any]:
         [
             *(row.workload, row.study, row.trial, row.status),
             *(number(row.time_to_target), number(row.steps_to_target), number(row.last_seconds)),
-            *(" ".join(row.flags), row.reason or ""),
+            *(" ".join(row.flags), row.reason),
         ]
         for row in rows.sort_values(["workload", "study", "trial"]).itertuples()
     ]

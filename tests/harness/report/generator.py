@@ -190,7 +190,7 @@ def write_trial(
     last = evaluations[-1]
     result = Result(
         status=status,
-        reason=None,
+        reason=None if status in ("target_reached", "budget_exhausted") else f"made up: {status}",
         traceback=None,
         time_to_target=last.seconds if reached else None,
         steady_time_to_target=last.steady_seconds if reached else None,

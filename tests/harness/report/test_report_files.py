@@ -86,6 +86,13 @@ def test_an_incomplete_submission_is_listed_without_a_score_and_the_exit_code_is
     assert re.search(r"\| - \| unlucky \| incomplete", capsys.readouterr().out)
 
 
+def test_a_diverged_trial_is_a_miss_whose_reason_stands_on_the_page(tmp_path):
+    unlucky = Algorithm("unlucky", statuses={(WORKLOADS[0].name, 0, 0): "diverged"})
+    write_run(tmp_path / "run", [FIELD[1], unlucky], **SMALL)
+    assert main(["report", str(tmp_path / "run")]) == 0
+    assert "made up: diverged" in (tmp_path / "run/report/leaderboard.html").read_text()
+
+
 def test_nobody_complete_gives_a_page_and_training_curves_without_a_score(tmp_path):
     unlucky = Algorithm("unlucky", statuses={(WORKLOADS[0].name, 0, 0): "crashed"})
     write_run(tmp_path / "run", [unlucky], **SMALL)
