@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 HUB_NAME = "uoft-cs/cifar10"
+REVISION = "0b2714987fa478483af9968de7c934580d0bb9a2"
 REMEDY = (
     f"pass data_root=DIR with the Parquet files of huggingface.co/datasets/{HUB_NAME} in DIR/cifar10, or data=synthetic"
 )
@@ -26,7 +27,7 @@ def cifar10(train: bool, source: DataSource) -> Arrays:
     """
     split = "train" if train else "test"
     if source.root is None:
-        return cached(f"cifar10-{split}", "hub", lambda: _download(split))
+        return cached(f"cifar10-{split}", REVISION, lambda: _download(split))
     files = sorted((source.root / "cifar10").glob(f"{split}-*.parquet"))
     if not files:
         raise UsageError(f"CIFAR-10 not found: {source.root / 'cifar10'} has no {split}-*.parquet: {REMEDY}")
@@ -37,7 +38,7 @@ def _download(split: str) -> Arrays:
     from datasets import load_dataset  # takes a second to import
 
     try:
-        return _decode(load_dataset(HUB_NAME, split=split))
+        return _decode(load_dataset(HUB_NAME, revision=REVISION, split=split))
     except OSError as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"CIFAR-10 is not in the cache and download failed ({reason}): {REMEDY}") from error
