@@ -16,7 +16,7 @@ SUMMARY = "print scores with confidence intervals"
 EXAMPLE = "timetrial score quickstart --format csv > scores.csv"
 FORMATS = ("table", "json", "csv")
 PIPED_WIDTH = 200
-MOST_NAMED = 20
+MOST_NAMED = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,15 +99,19 @@ def _print_findings(board: "Leaderboard") -> None:
         else:
             outcome = "so it has no score; resume the run, or count them as misses with --allow-incomplete"
         print(f"{submission} is incomplete ({_count(trials)}), {outcome}:", file=sys.stderr)
-        for trial in trials[:MOST_NAMED]:
-            print(f"  {trial}", file=sys.stderr)
-        if len(trials) > MOST_NAMED:
-            print(f"  and {len(trials) - MOST_NAMED} more, all named by --format json", file=sys.stderr)
-    for submission, trials in board.unsteady.items():
-        named = ", ".join(trials[:MOST_NAMED]) + ", ..." * (len(trials) > MOST_NAMED)
-        print(f"{submission}: the clock was unsteady in {_count(trials)}: {named}", file=sys.stderr)
+        _print_names(trials)
+    if unsteady := tuple(trial for trials in board.unsteady.values() for trial in trials):
+        print(f"{board.suite} {board.ruleset}: the clock was unsteady in {_count(unsteady)}:", file=sys.stderr)
+        _print_names(unsteady)
     for note in board.notes:
         print(f"note: {note}", file=sys.stderr)
+
+
+def _print_names(trials: tuple[str, ...]) -> None:
+    for trial in trials[:MOST_NAMED]:
+        print(f"  {trial}", file=sys.stderr)
+    if len(trials) > MOST_NAMED:
+        print(f"  and {len(trials) - MOST_NAMED} more, all named by --format json", file=sys.stderr)
 
 
 def _count(trials: tuple[str, ...]) -> str:

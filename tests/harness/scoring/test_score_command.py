@@ -96,7 +96,8 @@ def score_in_process(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     trials = table({"adamw": {"x": [10, 11]}, "sgd": {"x": [20, INF]}}, suite="mini", ruleset="external", path="runs/r")
     trials["path"] += "/" + trials["submission"] + "/" + trials["study"].astype(str)
     trials["status"] = ["target_reached"] * 3 + ["crashed"]
-    trials["machine"], trials["reason"] = "a laptop", None
+    trials["machine"], trials["reason"] = "a laptop", ""
+    trials["flags"] = [("unsteady_clock",), ("unsteady_clock",), (), ()]
     monkeypatch.setattr(harness.runs.folder, "find_run", lambda name: name)
     monkeypatch.setattr(harness.results, "read_trials", lambda runs: trials)
     parser = argparse.ArgumentParser()
@@ -111,6 +112,16 @@ def test_a_crashed_trial_is_named_and_the_exit_code_is_1(form: str, monkeypatch,
     assert "sgd is incomplete (1 trial), so it has no score" in shown.err
     assert "runs/r/sgd/1: crashed" in shown.err
     assert "adamw" in shown.out and "incomplete" in shown.out
+
+
+def test_unsteady_trials_are_named_up_to_a_limit(monkeypatch, capsys) -> None:
+    score_in_process(monkeypatch)
+    assert "mini external: the clock was unsteady in 2 trials:\n  runs/r/adamw/0\n  runs/r/adamw/1\n" in (
+        capsys.readouterr().err
+    )
+    monkeypatch.setattr(score, "MOST_NAMED", 1)
+    score_in_process(monkeypatch)
+    assert "  runs/r/adamw/0\n  and 1 more, all named by --format json\n" in capsys.readouterr().err
 
 
 def test_allow_incomplete_counts_misses_says_so_and_exits_0(monkeypatch, capsys) -> None:
