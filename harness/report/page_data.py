@@ -80,7 +80,11 @@ def board_data(board: Board, curves: Sequence[WorkloadCurves], folder: Path, tex
     }
 
 
-def number(value: float | None, digits: int = 4) -> float | int | None:
+FEW = 4
+"""Significant digits of points of lines and of hyperparameters. Results have more, and are rounded when shown."""
+
+
+def number(value: float | None, digits: int = 9) -> float | int | None:
     """Round to significant digits; what is no finite number is null."""
     if value is None or not math.isfinite(value):
         return None
@@ -100,7 +104,7 @@ def _estimate(estimate: Estimate | None) -> list[float | None] | None:
 def _curve(curve: Curve) -> list[Any]:
     """Write [first x, last x, medians, lows, highs], at points evenly spaced."""
     ends = [number(curve.x[0]), number(curve.x[-1])]
-    return [*ends, *([number(y) for y in line] for line in (curve.median, curve.low, curve.high))]
+    return [*ends, *([number(y, FEW) for y in line] for line in (curve.median, curve.low, curve.high))]
 
 
 def _standings(standings: Standings) -> dict[str, Any]:
@@ -123,7 +127,7 @@ def _standing(standing: Standing, tied: bool) -> dict[str, Any]:
         "marked": any(result.counted_as_budget for result in standing.workloads.values()),
         "reached": int(standing.reached),
         "workloads": {name: _result(result) for name, result in standing.workloads.items()},
-        "profile": [[number(x) for x in line] for line in (profile.taus, profile.rhos)],
+        "profile": [[number(x, FEW) for x in line] for line in (profile.taus, profile.rhos)],
         "band": band,
         "fragility": [number(fragility.low), fragility.low_without, number(fragility.high), fragility.high_without],
     }
@@ -187,7 +191,7 @@ def search_space_lines(metadata: SubmissionFolder) -> list[list[str]]:
 
 
 def _value(value: Any) -> Any:
-    return number(value) if isinstance(value, float) else value
+    return number(value, FEW) if isinstance(value, float) else value
 
 
 def _trials(rows: Any, folder: Path) -> dict[str, Any]:

@@ -54,6 +54,23 @@ def names(page, where="#ranking"):
     return page.eval_on_selector_all(f"{where} tbody tr[data-name]", "rows => rows.map(row => row.dataset.name)")
 
 
+def test_it_shows_the_numbers_of_the_markdown_digit_by_digit(open_page, report):
+    page = open_page()
+    text = {name: page.locator(f"#ranking tr[data-name={name}]").inner_text() for name in names(page)}
+    shown = {name: " ".join(row.split()).replace("\u00d7", "x") for name, row in text.items()}
+    lines = (report / "leaderboard.md").read_text().splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
+    times = [row for row in rows if row[0] in shown]
+    for name, *cells in times:
+        for seconds, ratio in re.findall(r"([\d.]+) s .*? ([\d.]+)x", " ".join(cells)):
+            assert f"{ratio}x {seconds} s" in shown[name]
+    scores = [row for row in rows if len(row) == 7 and row[1] in shown]
+    for _, name, score, _, _, _, state in scores:
+        assert re.sub("[()]", "", score) in shown[name]
+        assert shown[name].endswith(state.removesuffix("/parameter"))
+    assert len(times) == len(scores) == len(shown) > 5
+
+
 def test_it_answers_the_four_questions_in_order(open_page):
     page = open_page()
     assert page.locator("h2").all_inner_texts() == ["Who wins?", "Why?", "What is it?", "Can I trust it?"]
