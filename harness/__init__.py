@@ -2,3 +2,10 @@
 
 Importing this package does not import torch.
 """
+
+
+class UsageError(Exception):
+    """A mistake of a person: what is wrong, where it stands and what to do, in one line.
+
+    The command line prints it without a traceback and exits with code 2.
+    """

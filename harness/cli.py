@@ -1,10 +1,10 @@
-"""The command line: `timetrial VERB`. Each verb is a module of `harness.commands`, imported when it is asked for."""
+"""The command line: `timetrial VERB`. Each verb is a module of `commands/`, imported when it is asked for."""
 
 import argparse
 import importlib
 import sys
 
-from harness.errors import UsageError
+from timetrial.harness import UsageError
 
 VERBS = {
     "list": "show workloads, suites, submissions and rulesets",
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = next((word for word in given if word in VERBS), None)
     for verb, summary in VERBS.items():
         if verb == asked:
-            command = importlib.import_module(f"harness.commands.{verb}")
+            command = importlib.import_module(f"timetrial.harness.commands.{verb}")
             own = verbs.add_parser(
                 verb,
                 help=summary,

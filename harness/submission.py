@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.workload import Batch
+from timetrial.harness.workload import Batch
 
 
 @dataclass(frozen=True)

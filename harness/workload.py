@@ -1,5 +1,7 @@
 """The interface of a workload: model, data, loss and metric, the same for every submission."""
 
+import importlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -34,6 +36,13 @@ class DataSource:
 
     kind: str = "real"
     root: Path | None = None
+
+
+def cache_folder() -> Path:
+    """Find the cache: `TIMETRIAL_CACHE`, or else `timetrial` in `XDG_CACHE_HOME` or in `~/.cache`."""
+    if folder := os.environ.get("TIMETRIAL_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "timetrial"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,3 +156,14 @@ class Workload(ABC):
 
         Everything drawn (width, depth, activation, initialisation, data subset) is a field of the dataclass.
         """
+
+
+def workload_class(implementation: str) -> type[Workload]:
+    """Import the class that a suite names, such as `timetrial.workloads.small_gpt.SmallGpt`.
+
+    Raises `ImportError`, `AttributeError` or `ValueError` where there is none.
+    """
+    module, _, name = implementation.rpartition(".")
+    if module.startswith("workloads."):  # records from before the package had one import name
+        module = f"timetrial.{module}"
+    return getattr(importlib.import_module(module), name)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.submission import OptimizerSubmission, Task
+from timetrial.harness.submission import OptimizerSubmission, Task
 
 Tensors = list[Tensor]
 

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.submission import Task
-from submissions.foreach import ForeachOptimizer, Tensors, adam_moments
-from submissions.parameter_groups import decay_groups
+from timetrial.harness.submission import Task
+from timetrial.submissions.foreach import ForeachOptimizer, Tensors, adam_moments
+from timetrial.submissions.parameter_groups import decay_groups
 
 
 class BlockPreconditioned(ForeachOptimizer):

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.submission import Task
-from submissions.foreach import ForeachOptimizer, Tensors
-from submissions.parameter_groups import decay_groups
+from timetrial.harness.submission import Task
+from timetrial.submissions.foreach import ForeachOptimizer, Tensors
+from timetrial.submissions.parameter_groups import decay_groups
 
 
 def momentum(model: nn.Module, hyperparameters: SimpleNamespace, task: Task, nesterov: bool = False) -> torch.optim.SGD:

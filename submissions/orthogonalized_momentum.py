@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.submission import Task
-from submissions.combined import Combined
-from submissions.foreach import ForeachOptimizer, Tensors
-from submissions.parameter_groups import matrices_and_rest
+from timetrial.harness.submission import Task
+from timetrial.submissions.combined import Combined
+from timetrial.submissions.foreach import ForeachOptimizer, Tensors
+from timetrial.submissions.parameter_groups import matrices_and_rest
 
 Coefficients = tuple[tuple[float, float, float], ...]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from harness.submission import Task
+from timetrial.harness.submission import Task
 
 WITHOUT_DECAY = frozenset({"bias", "norm"})
 MATRICES = frozenset({"hidden_matrix", "convolution"})

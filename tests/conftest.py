@@ -7,10 +7,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the backg
 
 multiprocessing.get_context("forkserver").set_forkserver_preload(
     [
-        "harness.trial.preload",
-        "workloads.fashion_mnist_mlp",
-        "workloads.cifar_resnet",
-        "workloads.small_gpt",
-        "workloads.modular_division",
+        "timetrial.harness.trial.preload",
+        "timetrial.workloads.fashion_mnist_mlp",
+        "timetrial.workloads.cifar_resnet",
+        "timetrial.workloads.small_gpt",
+        "timetrial.workloads.modular_division",
     ]
 )

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.workload import Batch, Data, DataSource, Workload
-from workloads.evaluation import classification_metrics
-from workloads.images import crop_and_flip, normalise
-from workloads.initialisation import ACTIVATIONS, build, check_activation, fan_in, he_std
-from workloads.sources.cifar10 import cifar10
-from workloads.sources.splits import hold_out, tensors
-from workloads.sources.synthetic_images import HELD_OUT, synthetic_images
+from timetrial.harness.workload import Batch, Data, DataSource, Workload
+from timetrial.workloads.evaluation import classification_metrics
+from timetrial.workloads.images import crop_and_flip, normalise
+from timetrial.workloads.initialisation import ACTIVATIONS, build, check_activation, fan_in, he_std
+from timetrial.workloads.sources.cifar10 import cifar10
+from timetrial.workloads.sources.splits import hold_out, tensors
+from timetrial.workloads.sources.synthetic_images import HELD_OUT, synthetic_images
 
 MEAN, STD = 0.4734, 0.2516
 """Of the pixels of all channels, scaled to 0 to 1."""

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.workload import Batch, Data, DataSource, Workload
-from workloads.evaluation import classification_metrics
-from workloads.images import normalise
-from workloads.initialisation import ACTIVATIONS, build, check_activation, he_std
-from workloads.sources.fashion_mnist import fashion_mnist
-from workloads.sources.splits import hold_out, tensors
-from workloads.sources.synthetic_images import HELD_OUT, synthetic_images
+from timetrial.harness.workload import Batch, Data, DataSource, Workload
+from timetrial.workloads.evaluation import classification_metrics
+from timetrial.workloads.images import normalise
+from timetrial.workloads.initialisation import ACTIVATIONS, build, check_activation, he_std
+from timetrial.workloads.sources.fashion_mnist import fashion_mnist
+from timetrial.workloads.sources.splits import hold_out, tensors
+from timetrial.workloads.sources.synthetic_images import HELD_OUT, synthetic_images
 
 MEAN, STD = 0.2860, 0.3530
 SIZE, CLASSES = 28, 10

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.workload import Batch, Data, DataSource, Workload
-from workloads.evaluation import classification_metrics
-from workloads.initialisation import ACTIVATIONS, check_activation
-from workloads.sources.splits import shuffled, tensors
-from workloads.transformer import build_transformer
+from timetrial.harness.workload import Batch, Data, DataSource, Workload
+from timetrial.workloads.evaluation import classification_metrics
+from timetrial.workloads.initialisation import ACTIVATIONS, check_activation
+from timetrial.workloads.sources.splits import shuffled, tensors
+from timetrial.workloads.transformer import build_transformer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.workload import Batch, Data, DataSource, Workload
-from workloads.evaluation import classification_metrics
-from workloads.initialisation import ACTIVATIONS, check_activation
-from workloads.sources.markov_text import markov_text
-from workloads.sources.tiny_shakespeare import VOCABULARY, tiny_shakespeare
-from workloads.transformer import build_transformer
+from timetrial.harness.workload import Batch, Data, DataSource, Workload
+from timetrial.workloads.evaluation import classification_metrics
+from timetrial.workloads.initialisation import ACTIVATIONS, check_activation
+from timetrial.workloads.sources.markov_text import markov_text
+from timetrial.workloads.sources.tiny_shakespeare import VOCABULARY, tiny_shakespeare
+from timetrial.workloads.transformer import build_transformer
 
 
 @dataclass(frozen=True, kw_only=True)

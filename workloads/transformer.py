@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from workloads.initialisation import ACTIVATIONS, build
+from timetrial.workloads.initialisation import ACTIVATIONS, build
 
 
 class Block(nn.Module):

@@ -14,10 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    from harness.runs.claims import is_here, started_at
-    from harness.runs.folder import find_run
-    from harness.runs.jobs import cancel_jobs, read_jobs, read_queue
-    from harness.runs.standing import stand_all
+    from timetrial.harness.entries.find import find_run
+    from timetrial.harness.runs.claims import is_here, started_at
+    from timetrial.harness.runs.jobs import cancel_jobs, read_jobs, read_queue
+    from timetrial.harness.runs.trial_state import trial_states
 
     run = find_run(options.run)
     records = read_jobs(run)
@@ -26,8 +26,8 @@ def main(options: argparse.Namespace) -> int:
     cancel_jobs(jobs)
     cancelled = [f"job {job}" for job in jobs]
     out_of_reach = []
-    for standing in stand_all(run):
-        holder = standing.holder
+    for state in trial_states(run):
+        holder = state.holder
         if holder is None or holder["job"]:
             continue
         name = f"timetrial run on {holder['host']}, process {holder['runner']}"

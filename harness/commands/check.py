@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from harness.errors import UsageError
+from timetrial.harness import UsageError
 
 EXAMPLE = "timetrial check adamw --suite quickstart"
 STEPS = 20
@@ -32,8 +32,9 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _lines(name: str, suite: str) -> Iterator[Line]:
-    from harness.catalogue import SUBMISSIONS, find_submission
-    from harness.lint import REFUSED, lint_files
+    from timetrial.harness.planning.catalogue import find_submission
+    from timetrial.harness.planning.places import SUBMISSIONS
+    from timetrial.harness.rules.lint import REFUSED, lint_files
 
     try:
         folder = find_submission(name)
@@ -55,10 +56,10 @@ def _lines(name: str, suite: str) -> Iterator[Line]:
 
 def _trials(name: str, ruleset: str, suite: str) -> Iterator[Line]:
     """Run `STEPS` batches on every workload of the suite with the first point of the search space."""
-    from harness.commands.run import choose_device
-    from harness.configuration import compose
-    from harness.plan import make_plan
-    from harness.probe import run_briefly
+    from timetrial.harness.planning.configuration import compose
+    from timetrial.harness.planning.environment import choose_device
+    from timetrial.harness.planning.plan import make_plan
+    from timetrial.harness.rules.probe import run_briefly
 
     overrides = [f"submission={name}", f"suite={suite}", f"ruleset={ruleset}", "data=synthetic", f"max_steps={STEPS}"]
     config = compose(overrides)

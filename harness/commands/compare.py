@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from harness.errors import UsageError
+from timetrial.harness import UsageError
 
 EXAMPLE = "timetrial compare quickstart adamw sgd"
 
@@ -26,9 +26,9 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError(f"{options.one} with itself: name two submissions")
     from rich.console import Console
 
-    from harness.report.comparison import compare, comparison_table, in_words
-    from harness.results import check_hardware, read_trials
-    from harness.runs.folder import find_run
+    from timetrial.harness.entries.find import find_run
+    from timetrial.harness.records.table import check_hardware, read_trials
+    from timetrial.harness.report.comparison import compare, comparison_table, in_words
 
     trials = read_trials([find_run(options.run)])
     for name in (options.one, options.other):

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import UsageError
+from timetrial.harness import UsageError
 
 EXAMPLE = "timetrial doctor --data-root DIR"
 REPETITIONS = 5
@@ -38,7 +38,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _machine() -> Iterator[Line]:
-    from harness.environment import describe_machine
+    from timetrial.harness.planning.environment import describe_machine
 
     machine = describe_machine()
     yield (
@@ -52,7 +52,7 @@ def _machine() -> Iterator[Line]:
 
 
 def _enforced() -> Iterator[Line]:
-    from harness.trial.isolation import available
+    from timetrial.harness.trial.isolation import available
 
     for what, how in available().items():
         yield what, how or "not enforced: this kernel does not offer it; results say so"
@@ -60,11 +60,10 @@ def _enforced() -> Iterator[Line]:
 
 def _data(root: Path | None) -> Iterator[Line]:
     """Try to load every workload of the suite `mini` from real data, from what is here alone."""
-    from harness.configuration import compose
-    from harness.plan import select_workloads
-    from harness.trial.arena import make_workload
-    from harness.workload import DataSource
-    from workloads.sources.cache import cache_folder
+    from timetrial.harness.planning.configuration import compose
+    from timetrial.harness.planning.plan import select_workloads
+    from timetrial.harness.trial.arena import make_workload
+    from timetrial.harness.workload import DataSource, cache_folder
 
     where = root if root is not None else cache_folder()
     for spec in select_workloads(compose(["suite=mini", "submission=template"])):
@@ -82,9 +81,9 @@ def _noise() -> Iterator[Line]:
     """Repeat a fixed tiny trial, and say by how much its seconds differ."""
     from dataclasses import replace
 
-    from harness.configuration import compose
-    from harness.plan import make_plan
-    from harness.probe import run_briefly
+    from timetrial.harness.planning.configuration import compose
+    from timetrial.harness.planning.plan import make_plan
+    from timetrial.harness.rules.probe import run_briefly
 
     given = ["submission=template", "suite=quickstart", "ruleset=self_tuning", f"max_steps={NOISE_STEPS}"]
     spec = make_plan(compose(given), "cpu", threads=1)[0]

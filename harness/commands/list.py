@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 EXAMPLE = "timetrial list --format json"
@@ -25,9 +26,9 @@ def main(options: argparse.Namespace) -> int:
 
 def inventory() -> dict[str, Any]:
     """Collect what this clone holds, as plain values; a submission that cannot be read is under `unreadable`."""
-    from harness.catalogue import TEMPLATE, find_submission, submission_names
-    from harness.configuration import compose, options
-    from harness.errors import UsageError
+    from timetrial.harness import UsageError
+    from timetrial.harness.planning.catalogue import TEMPLATE, find_submission, submission_names
+    from timetrial.harness.planning.configuration import compose, options
 
     submissions, unreadable = [], []
     for name in submission_names():
@@ -41,8 +42,12 @@ def inventory() -> dict[str, Any]:
     rulesets = [
         compose([f"ruleset={name}", "suite=mini", f"submission={TEMPLATE}"])["ruleset"] for name in options("ruleset")
     ]
+    workloads = {name: given["implementation"] for suite in suites for name, given in suite["workloads"].items()}
     return {
-        "workloads": [{"name": name, "description": _first_comment("workload", name)} for name in options("workload")],
+        "workloads": [
+            {"name": name, "description": _first_line(implementation)}
+            for name, implementation in sorted(workloads.items())
+        ],
         "suites": [
             {
                 "name": suite["name"],
@@ -64,11 +69,20 @@ def inventory() -> dict[str, Any]:
 
 def _first_comment(group: str, name: str) -> str:
     """Give the first line of comment of a config, which says what it is."""
-    from harness.configuration import CONFIGS
+    from timetrial.harness.planning.places import CONFIGS
 
     lines = (CONFIGS / group / f"{name}.yaml").read_text().splitlines()
     comments = (line.removeprefix("#").strip() for line in lines if line.startswith("#") and "@package" not in line)
     return next(comments, "")
+
+
+def _first_line(implementation: str) -> str:
+    """Give the first line of the docstring of a workload's module, without importing it and so torch."""
+    import ast
+    from importlib.util import find_spec
+
+    text = ast.get_docstring(ast.parse(Path(find_spec(implementation.rpartition(".")[0]).origin).read_bytes()))
+    return (text or "").partition("\n")[0]
 
 
 def _print_tables(found: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import keyword
 
-from harness.errors import UsageError
+from timetrial.harness import UsageError
 
 EXAMPLE = "timetrial new mine && timetrial check mine"
 
@@ -15,7 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     import shutil
 
-    from harness.catalogue import ROOT, SUBMISSIONS, TEMPLATE
+    from timetrial.harness.planning.catalogue import TEMPLATE
+    from timetrial.harness.planning.places import ROOT, SUBMISSIONS
 
     name, folder = options.name, SUBMISSIONS / options.name
     if not name.isidentifier() or not name.isascii() or name != name.lower() or keyword.iskeyword(name):

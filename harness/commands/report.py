@@ -24,12 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Write the report; return 1 where a submission has no score because it is incomplete."""
-    from harness.committed import CommittedResults
-    from harness.report.boards import read_boards
-    from harness.report.markdown import leaderboard_markdown
-    from harness.report.write import write_report
-    from harness.runs.folder import find_run
-    from harness.submitting import write_leaderboards
+    from timetrial.harness.entries.committed import CommittedResults
+    from timetrial.harness.entries.find import find_run
+    from timetrial.harness.entries.submitting import write_leaderboards
+    from timetrial.harness.report.boards import read_boards
+    from timetrial.harness.report.markdown import leaderboard_markdown
+    from timetrial.harness.report.write import write_report
 
     runs = [find_run(name) for name in options.runs]
     boards = read_boards(

@@ -7,13 +7,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from harness.environment import gpus
-from harness.errors import UsageError
-
 if TYPE_CHECKING:
-    from harness.runs.folder import RunFolder
-    from harness.runs.slurm import Resources
-    from harness.spec import TrialSpec
+    from timetrial.harness.planning.spec import TrialSpec
+    from timetrial.harness.runs.folder import RunFolder
+    from timetrial.harness.runs.slurm import Resources
 
 EXAMPLE = "timetrial run submission=[sgd,adamw] suite=mini ruleset=external data_root=DIR"
 POLL_SECONDS = 5.0
@@ -54,11 +51,13 @@ _KEPT = "; what was written stays as it is. Once this is mended, go on with:"
 
 
 def _run(options: argparse.Namespace, command: str) -> int:
-    from harness.configuration import compose
-    from harness.plan import make_plan
-    from harness.runs.folder import RUNS, RunFolder
-    from harness.runs.local import slots_and_threads
-    from harness.runs.slurm import read_resources
+    from timetrial.harness.planning.configuration import compose
+    from timetrial.harness.planning.environment import choose_device
+    from timetrial.harness.planning.places import RUNS
+    from timetrial.harness.planning.plan import make_plan
+    from timetrial.harness.runs.folder import RunFolder
+    from timetrial.harness.runs.local import slots_and_threads
+    from timetrial.harness.runs.slurm import read_resources
 
     config = compose(options.overrides)
     if config["executor"]["name"] == "slurm":
@@ -75,25 +74,16 @@ def _run(options: argparse.Namespace, command: str) -> int:
     return _run_here(run, plan, slots, threads, config["data_root"], command)
 
 
-def choose_device(wanted: Any) -> str:
-    """Choose cuda where there is a GPU and nothing else is asked for; raises `UsageError` for other names."""
-    if wanted not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"device is {wanted!r}: choose auto, cpu or cuda")
-    if wanted == "cuda" and not gpus():
-        raise UsageError("device=cuda, but nvidia-smi lists no GPU here: use device=cpu")
-    return ("cuda" if gpus() else "cpu") if wanted == "auto" else wanted
-
-
 def _run_here(
     run: "RunFolder", plan: "list[TrialSpec]", slots: int, threads: int, data_root: str | None, command: str
 ) -> int:
-    from harness.runs.local import run_locally
-    from harness.runs.progress import Progress
-    from harness.runs.slot import SlotAssignment
-    from harness.runs.standing import stand_all
+    from timetrial.harness.runs.local import run_locally
+    from timetrial.harness.runs.progress_bar import Progress
+    from timetrial.harness.runs.slot import SlotAssignment
+    from timetrial.harness.runs.trial_state import trial_states
 
-    standings = stand_all(run, [run.trial(spec) for spec in plan])
-    to_do = tuple(standing.name for standing in standings if not standing.is_over)
+    states = trial_states(run, [run.trial(spec) for spec in plan])
+    to_do = tuple(state.name for state in states if not state.is_over)
     with Progress(run.path, plan, done=len(plan) - len(to_do)) as progress:
         if to_do:
             assignment = SlotAssignment(str(run.path), to_do, data_root, cores=None)
@@ -107,8 +97,8 @@ def _run_here(
 def _run_on_cluster(
     run: "RunFolder", plan: "list[TrialSpec]", resources: "Resources", data_root: str | None, wait: bool
 ) -> int:
-    from harness.runs.slurm import submit
-    from harness.runs.standing import stand_all
+    from timetrial.harness.runs.slurm import submit
+    from timetrial.harness.runs.trial_state import trial_states
 
     jobs = submit(run, plan, resources, data_root)
     _announce(run, jobs)
@@ -121,7 +111,7 @@ def _run_on_cluster(
     ended, resubmissions = -1, 0
     folders = [run.trial(spec) for spec in plan]
     while True:
-        over = sum(standing.is_over for standing in stand_all(run, folders))
+        over = sum(state.is_over for state in trial_states(run, folders))
         if over != ended:
             ended, resubmissions = over, 0
             print(f"{run.name}: {over} of {len(plan)} trials have ended", file=sys.stderr, flush=True)
@@ -148,10 +138,10 @@ def _sum_up(run: "RunFolder", plan: "list[TrialSpec]") -> int:
     """Print how the trials of the plan stand; gives the exit code."""
     from collections import Counter
 
-    from harness.runs.standing import stand_all
+    from timetrial.harness.runs.trial_state import trial_states
 
-    standings = stand_all(run, [run.trial(spec) for spec in plan])
-    counts = Counter(standing.status or standing.state for standing in standings)
+    states = trial_states(run, [run.trial(spec) for spec in plan])
+    counts = Counter(state.status or state.state for state in states)
     print(f"{run.name}: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())), file=sys.stderr)
     print(f"next: timetrial score {run.reference}    timetrial report {run.reference}", file=sys.stderr)
-    return int(any(standing.state != "done" for standing in standings))
+    return int(any(state.state != "done" for state in states))

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import UsageError
+from timetrial.harness import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.scoring import Leaderboard
+    from timetrial.harness.scoring import Leaderboard
 
 SUMMARY = "print scores with confidence intervals"
 EXAMPLE = "timetrial score quickstart --format csv > scores.csv"
@@ -41,7 +41,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Print the scores; return 1 where a submission has none because it is incomplete."""
     if arguments.format not in FORMATS:
         raise UsageError(f"--format {arguments.format}: unknown format; choose one of {', '.join(FORMATS)}")
-    from harness.scoring import rules_named, score_leaderboards  # pandas takes 0.5 s, and --help needs none
+    from timetrial.harness.scoring import rules_named, score_leaderboards  # pandas takes 0.5 s, and --help needs none
 
     rules = rules_named(arguments.rules)
     boards = score_leaderboards(_read(arguments), rules, allow_incomplete=arguments.allow_incomplete)
@@ -58,8 +58,8 @@ def _read(arguments: argparse.Namespace) -> "pd.DataFrame":
     if not given and not arguments.runs:
         raise UsageError("nothing to score: name a run, for example `timetrial score quickstart`")
     if not given:
-        from harness.results import check_hardware, read_trials
-        from harness.runs.folder import find_run
+        from timetrial.harness.entries.find import find_run
+        from timetrial.harness.records.table import check_hardware, read_trials
 
         trials = read_trials(map(find_run, arguments.runs))
         check_hardware(trials, arguments.allow_mixed_hardware)
@@ -71,13 +71,13 @@ def _read(arguments: argparse.Namespace) -> "pd.DataFrame":
     for option in options:
         if option not in given:
             raise UsageError(f"{option} is missing: AlgoPerf's logs need all of {', '.join(options)}")
-    from harness.scoring import read_algoperf_logs
+    from timetrial.harness.scoring import read_algoperf_logs
 
     return read_algoperf_logs(*foreign.values())
 
 
 def _print(boards: "tuple[Leaderboard, ...]", form: str) -> None:
-    from harness.scoring import present
+    from timetrial.harness.scoring import present
 
     if form == "json":
         print(present.as_json(boards))

@@ -7,10 +7,10 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UsageError
+from timetrial.harness import UsageError
 
 if TYPE_CHECKING:
-    from harness.runs.folder import RunFolder
+    from timetrial.harness.runs.folder import RunFolder
 
 EXAMPLE = "timetrial status mini --watch"
 FORMATS = ("table", "json")
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     if options.format not in FORMATS:
         raise UsageError(f"--format {options.format}: choose one of {', '.join(FORMATS)}")
-    from harness.runs.folder import find_run
+    from timetrial.harness.entries.find import find_run
 
     run = find_run(options.run)
     status = read_status(run)
@@ -45,15 +45,15 @@ def main(options: argparse.Namespace) -> int:
 
 def read_status(run: "RunFolder") -> dict[str, Any]:
     """Describe a run in what JSON can hold."""
-    from harness.runs.jobs import read_jobs, read_queue
-    from harness.runs.standing import STATES, stand_all
+    from timetrial.harness.runs.jobs import read_jobs, read_queue
+    from timetrial.harness.runs.trial_state import STATES, trial_states
 
-    standings = stand_all(run)
-    over = {standing.name for standing in standings if standing.is_over}
+    states = trial_states(run)
+    over = {state.name for state in states if state.is_over}
     submissions: dict[str, dict[str, int]] = {}
-    for standing in standings:
-        counts = submissions.setdefault(standing.submission, dict.fromkeys(STATES, 0))
-        counts[standing.state] += 1
+    for state in states:
+        counts = submissions.setdefault(state.submission, dict.fromkeys(STATES, 0))
+        counts[state.state] += 1
     jobs, note = [], None
     records = read_jobs(run)
     try:
@@ -76,15 +76,15 @@ def read_status(run: "RunFolder") -> dict[str, Any]:
     return {
         "run": run.name,
         "path": str(run.path),
-        "trials": dict(Counter(standing.status or standing.state for standing in standings)),
+        "trials": dict(Counter(state.status or state.state for state in states)),
         "submissions": submissions,
-        "running": [{"trial": s.name, **_who(s.holder)} for s in standings if s.state == "running"],
+        "running": [{"trial": s.name, **_who(s.holder)} for s in states if s.state == "running"],
         "failed": [
             {"trial": s.name, "status": s.status, "reason": s.reason, "folder": str(s.folder.path)}
-            for s in standings
+            for s in states
             if s.state == "failed"
         ],
-        "corrupt": [{"trial": s.name, "reason": s.reason} for s in standings if s.state == "corrupt"],
+        "corrupt": [{"trial": s.name, "reason": s.reason} for s in states if s.state == "corrupt"],
         "jobs": jobs,
         "note": note,
     }
@@ -148,7 +148,7 @@ def _table(status: dict[str, Any]):
 def _counts(status: dict[str, Any]):
     from rich.table import Table
 
-    from harness.runs.standing import STATES
+    from timetrial.harness.runs.trial_state import STATES
 
     table = Table(box=None, pad_edge=False)
     table.add_column(status["run"])

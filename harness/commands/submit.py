@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from harness.errors import UsageError
+from timetrial.harness import UsageError
 
 EXAMPLE = "timetrial submit my_optimizer my_run        timetrial submit --check"
 MOST_NAMED = 20
@@ -34,8 +34,8 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _submit(name: str, run: str, allow_mixed_hardware: bool) -> int:
-    from harness.runs.folder import find_run
-    from harness.submitting import add_entry, changed_files, find_candidates, find_problems
+    from timetrial.harness.entries.find import find_run
+    from timetrial.harness.entries.submitting import add_entry, changed_files, find_candidates, find_problems
 
     candidates = find_candidates(find_run(run), name)
     problems = [problem for candidate in candidates for problem in find_problems(candidate)]
@@ -59,8 +59,8 @@ def _submit(name: str, run: str, allow_mixed_hardware: bool) -> int:
 
 def _describe(name: str, change) -> list[str]:
     """Say where the submission stands now, and what its coming changed for the others."""
-    from harness.report.markdown import rank_of
-    from harness.scoring.present import with_interval
+    from timetrial.harness.report.markdown import rank_of
+    from timetrial.harness.scoring.present import with_interval
 
     board = change.after
     standings = board.scores.by_time.standings
@@ -80,14 +80,15 @@ def _describe(name: str, change) -> list[str]:
 
 
 def _check(allow_mixed_hardware: bool) -> int:
-    from harness import committed
-    from harness.committed_check import check_results
+    from timetrial.harness.entries.check import check_results
+    from timetrial.harness.entries.committed import committed_results
+    from timetrial.harness.planning import places
 
-    results = committed.committed_results(committed.RESULTS)
+    results = committed_results(places.RESULTS)
     if results is None:
-        print(f"{committed.RESULTS}: no entry is committed yet", file=sys.stderr)
+        print(f"{places.RESULTS}: no entry is committed yet", file=sys.stderr)
         return 0
-    problems = check_results(results, committed.RESULTS, allow_mixed_hardware)
+    problems = check_results(results, places.RESULTS, allow_mixed_hardware)
     if problems:
         _name(problems, "the committed results are not what was recorded")
         return 1

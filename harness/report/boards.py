@@ -1,19 +1,17 @@
 """One leaderboard with the records behind it: what every table, plot and page of a report is made from."""
 
-import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.committed import CommittedTrial
-from harness.errors import UsageError
-from harness.records import CorruptRecord, Evaluation, Metrics, TrialFolder
-from harness.results import check_hardware, read_trials
-from harness.runs.folder import RunFolder
-from harness.scoring import Leaderboard, score_leaderboards
-from harness.spec import TrialSpec, WorkloadSpec
+from timetrial.harness import UsageError
+from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
+from timetrial.harness.records.files import CorruptRecord, Evaluation, Metrics, TrialFolder
+from timetrial.harness.records.run import Run
+from timetrial.harness.records.table import check_hardware, read_trials
+from timetrial.harness.scoring import Leaderboard, score_leaderboards
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +102,7 @@ class Board:
 
 
 def read_boards(
-    runs: Iterable[RunFolder], *, allow_incomplete: bool = False, allow_mixed_hardware: bool = False
+    runs: Iterable[Run], *, allow_incomplete: bool = False, allow_mixed_hardware: bool = False
 ) -> list[Board]:
     """Read and score runs, one board for each suite and ruleset in them.
 
@@ -114,7 +112,7 @@ def read_boards(
     trials = read_trials(runs)
     check_hardware(trials, allow_mixed_hardware)
     folders = {str(folder.path): folder for run in runs for folder in run.trials()}
-    sources = {str(folder.path): _source_of(run, folder) for run in runs for folder in run.trials()}
+    sources = {str(folder.path): run.source_of(folder) for run in runs for folder in run.trials()}
     boards = []
     for scores in score_leaderboards(trials, allow_incomplete=allow_incomplete):
         here = trials[(trials["suite"] == scores.suite) & (trials["ruleset"] == scores.ruleset)]
@@ -122,12 +120,6 @@ def read_boards(
         its_sources = {row.submission: sources[row.path] for row in first.itertuples()}
         boards.append(Board(scores, here.reset_index(drop=True), folders, its_sources))
     return boards
-
-
-def _source_of(run: RunFolder, folder: TrialFolder) -> Path:
-    if isinstance(folder, CommittedTrial):
-        return folder.source
-    return run.source(folder.path.relative_to(run.path).parts[0])
 
 
 @dataclass(frozen=True)
@@ -152,9 +144,10 @@ def target_metric(workload: WorkloadSpec, ended: Iterable[TrialFolder]) -> Targe
         possible = fitting if possible is None else possible & fitting
         if len(possible) == 1:
             return TargetMetric(*possible.pop())
-    module, _, name = workload.implementation.rpartition(".")
+    from timetrial.harness.workload import workload_class  # imports torch, which takes a second
+
     try:
-        found = getattr(importlib.import_module(module), name)
+        found = workload_class(workload.implementation)
     except (ImportError, AttributeError, ValueError):
         raise UsageError(
             f"workload {workload.name}: no {workload.implementation} in this clone: check out the commit that ran it"

@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.scoring import Estimate, score_leaderboards
-from harness.scoring.present import MISS_MARK, significant, with_interval
-from harness.scoring.standings import Standing, WorkloadResult
+from timetrial.harness.scoring import Estimate, score_leaderboards
+from timetrial.harness.scoring.present import MISS_MARK, significant, with_interval
+from timetrial.harness.scoring.standings import Standing, WorkloadResult
 
 if TYPE_CHECKING:
     import pandas as pd

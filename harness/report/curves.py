@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.report.boards import Board, TargetMetric, evaluations_of, target_metric
+from timetrial.harness.report.boards import Board, TargetMetric, evaluations_of, target_metric
 
 POINTS = 25
 """Where a curve is drawn: enough for every evaluation of most trials, few enough for thirty submissions on a page."""

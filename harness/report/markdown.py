@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from harness.report.boards import Board
-from harness.scoring import Estimate
-from harness.scoring.present import MISS_MARK, significant, with_interval
-from harness.scoring.standings import Standing, WorkloadResult
+from timetrial.harness.report.boards import Board
+from timetrial.harness.scoring import Estimate
+from timetrial.harness.scoring.present import MISS_MARK, significant, with_interval
+from timetrial.harness.scoring.standings import Standing, WorkloadResult
 
 INTERVALS = "Brackets hold 95 % confidence intervals; submissions that share a rank (=) cannot be told apart."
 MISS_NOTE = f"{MISS_MARK} holds a miss, which counts as the budget."

@@ -3,9 +3,9 @@
 import math
 from typing import TYPE_CHECKING
 
-from harness.report.boards import Board
-from harness.report.colours import line_styles
-from harness.report.markdown import memory_of
+from timetrial.harness.report.boards import Board
+from timetrial.harness.report.colours import line_styles
+from timetrial.harness.report.markdown import memory_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

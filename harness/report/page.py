@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.report.boards import Board
-from harness.report.curves import WorkloadCurves
-from harness.report.markdown import rank_of, speedup_of
-from harness.report.page_data import Texts, board_data
-from harness.scoring.present import with_interval
+from timetrial.harness.report.boards import Board
+from timetrial.harness.report.curves import WorkloadCurves
+from timetrial.harness.report.markdown import rank_of, speedup_of
+from timetrial.harness.report.page_data import Texts, board_data
+from timetrial.harness.scoring.present import with_interval
 
 ASSETS = Path(__file__).with_name("assets")
 SCRIPTS = ("elements.js", "charts.js", "table.js", "why.js", "details.js", "trust.js", "main.js")

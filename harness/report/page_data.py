@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from harness.catalogue import SubmissionFolder, find_submission
-from harness.errors import UsageError
-from harness.report.boards import Board
-from harness.report.colours import line_styles
-from harness.report.curves import Curve, WorkloadCurves
-from harness.report.markdown import memory_of
-from harness.scoring import Estimate
-from harness.scoring.profile import BAND_TAUS
-from harness.scoring.standings import Standing, Standings, WorkloadResult
-from harness.scoring.trials import counting_trials, prepare_trials
-from harness.search_space import Range, SearchSpace
+from timetrial.harness import UsageError
+from timetrial.harness.planning.catalogue import SubmissionFolder, find_submission
+from timetrial.harness.planning.search_space import Range, SearchSpace
+from timetrial.harness.report.boards import Board
+from timetrial.harness.report.colours import line_styles
+from timetrial.harness.report.curves import Curve, WorkloadCurves
+from timetrial.harness.report.markdown import memory_of
+from timetrial.harness.scoring import Estimate
+from timetrial.harness.scoring.profile import BAND_TAUS
+from timetrial.harness.scoring.standings import Standing, Standings, WorkloadResult
+from timetrial.harness.scoring.trials import counting_trials, prepare_trials
 
 BAND_EVERY = 10
 """Of the points of a profile's band, one in so many is enough on a screen."""

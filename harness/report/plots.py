@@ -1,18 +1,18 @@
 """The plots of a leaderboard: performance profiles, scores with their intervals, and times to target as a heat map.
 
-Each function makes a figure in the style that is open (`harness.report.style.plotting`), titled with the frame that the
-numbers come from (suite, ruleset, machine, number of studies). Lines, markers and hatches tell submissions and misses
-apart without colour.
+Each function makes a figure in the style that is open (`report/style.py`), titled with the frame that the numbers come
+from (suite, ruleset, machine, number of studies). Lines, markers and hatches tell submissions and misses apart without
+colour.
 """
 
 import math
 from typing import TYPE_CHECKING
 
-from harness.report.colours import line_styles
-from harness.scoring.present import significant
-from harness.scoring.profile import BAND_TAUS
-from harness.scoring.rules import MAX_TAU
-from harness.scoring.standings import Standings, WorkloadResult
+from timetrial.harness.report.colours import line_styles
+from timetrial.harness.scoring.present import significant
+from timetrial.harness.scoring.profile import BAND_TAUS
+from timetrial.harness.scoring.rules import MAX_TAU
+from timetrial.harness.scoring.standings import Standings, WorkloadResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from harness.report.boards import Board
-from harness.report.colours import line_styles
-from harness.report.curves import WorkloadCurves
+from timetrial.harness.report.boards import Board
+from timetrial.harness.report.colours import line_styles
+from timetrial.harness.report.curves import WorkloadCurves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import UsageError
-from harness.records import write_atomically
-from harness.report.boards import Board
-from harness.report.curves import WorkloadCurves, training_curves
-from harness.report.markdown import leaderboard_markdown
-from harness.report.page import leaderboard_page
-from harness.scoring import present
+from timetrial.harness import UsageError
+from timetrial.harness.records.files import write_atomically
+from timetrial.harness.report.boards import Board
+from timetrial.harness.report.curves import WorkloadCurves, training_curves
+from timetrial.harness.report.markdown import leaderboard_markdown
+from timetrial.harness.report.page import leaderboard_page
+from timetrial.harness.scoring import present
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,8 +55,8 @@ def write_plots(
     """Write every plot of a leaderboard; without any score there are only training curves."""
     if not formats:
         return []
-    from harness.report import memory_plot, plots, training_plots
-    from harness.report.style import plotting
+    from timetrial.harness.report import memory_plot, plots, training_plots
+    from timetrial.harness.report.style import plotting
 
     with plotting(style):
         figures: dict[str, Figure] = {}

@@ -7,39 +7,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from harness.catalogue import ROOT, find_submission
-from harness.environment import describe_machine
-from harness.errors import UsageError
-from harness.records import CorruptRecord, TrialFolder, write_atomically
-from harness.runs.claims import holder
-from harness.spec import TrialSpec
+from timetrial.harness import UsageError
+from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness.planning.environment import describe_machine
+from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.records.files import CorruptRecord, TrialFolder, write_atomically
+from timetrial.harness.records.run import Run
+from timetrial.harness.runs.claims import holder
 
-RUNS = ROOT / "results" / "runs"
 
-
-class RunFolder:
-    """`results/runs/RUN`, or any folder laid out like it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.name = path.name
-        self.reference = path.name if path.parent == RUNS else str(path)
-        """What a person types to mean this run."""
-
-    def trial(self, spec: TrialSpec) -> TrialFolder:
-        return TrialFolder(self.path / spec.folder)
-
-    def trials(self) -> list[TrialFolder]:
-        """List the planned trials, sorted by path."""
-        return [TrialFolder(file.parent) for file in sorted(self.path.glob("*/*/*/study_*/trial_*/spec.json"))]
-
-    @property
-    def jobs(self) -> Path:
-        """Where the records and logs of cluster jobs are."""
-        return self.path / "jobs"
-
-    def source(self, submission: str) -> Path:
-        return self.path / submission / "source"
+class RunFolder(Run):
+    """A run that trials can be added to: a folder of `RUNS`, or any laid out like it."""
 
     def add(self, plan: Iterable[TrialSpec]) -> None:
         """Write down a plan. Trials that are there already stay as they are.
@@ -110,19 +88,3 @@ def _spec_there(folder: TrialFolder) -> TrialSpec | None:
         return folder.read_spec() if folder.spec_file.exists() else None
     except CorruptRecord:
         return None
-
-
-def find_run(name: str) -> RunFolder:
-    """Find a run by its name in `results/runs`, or by the path of its folder.
-
-    A folder of committed results, such as `results/mini`, is read like one. Raises `UsageError` where there is none.
-    """
-    from harness.committed import committed_results  # which reads its trials as a run's
-
-    for path in (Path(name), RUNS / name):
-        if path.is_dir():
-            return committed_results(path) or RunFolder(path.resolve())
-    known = (
-        ", ".join(sorted(path.name for path in RUNS.glob("*") if path.is_dir())) or "none yet: timetrial run makes one"
-    )
-    raise UsageError(f"no run {name!r} in {RUNS} and no such folder: runs there are {known}")

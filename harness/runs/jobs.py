@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.errors import UsageError
-from harness.records import write_atomically
-from harness.runs.folder import RunFolder
+from timetrial.harness import UsageError
+from timetrial.harness.records.files import write_atomically
+from timetrial.harness.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.environment import gpus
-from harness.errors import UsageError
-from harness.runs.progress import Progress
-from harness.runs.slot import STOPPED, SlotAssignment
-from harness.runs.slot_process import SlotProcess
+from timetrial.harness import UsageError
+from timetrial.harness.planning.environment import gpus
+from timetrial.harness.runs.progress_bar import Progress
+from timetrial.harness.runs.slot import STOPPED, SlotAssignment
+from timetrial.harness.runs.slot_process import SlotProcess
 
 RESTARTS = 3
 """How often slots that have died are replaced without a trial having ended in between."""

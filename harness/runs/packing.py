@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from harness.spec import TrialSpec
+from timetrial.harness.planning.spec import TrialSpec
 
 BUDGET_FACTOR, TRIAL_SECONDS = 1.5, 5.0
 """A trial takes at most about its budget times the one, for its evaluations, and the other, for its start."""

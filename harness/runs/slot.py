@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UsageError
-from harness.records import CorruptRecord, TrialFolder
-from harness.runs.claims import take_claim
-from harness.runs.folder import RunFolder
-from harness.spec import TrialSpec
+from timetrial.harness import UsageError
+from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.records.files import CorruptRecord, TrialFolder
+from timetrial.harness.runs.claims import take_claim
+from timetrial.harness.runs.folder import RunFolder
 
 LOOK_AGAIN_SECONDS = 1.0
 """How often a slot that has nothing left to start looks whether a trial that another holds has become free."""
@@ -49,7 +49,7 @@ def work(assignment: SlotAssignment, report: Report, stop: Callable[[], bool]) -
     left; everything else ends in a record. Returns when nothing is left, or at the next evaluation point once `stop`
     has become true.
     """
-    from harness.trial.forkserver import prepare_forkserver  # imports torch, which takes a second
+    from timetrial.harness.trial.forkserver import prepare_forkserver  # imports torch, which takes a second
 
     run = RunFolder(Path(assignment.run))
     open_trials = [TrialFolder(run.path / trial) for trial in assignment.trials]
@@ -81,7 +81,7 @@ def _run(
     spec: TrialSpec, run: RunFolder, arenas: "Arenas", folder: TrialFolder, report: Report, stop: Callable[[], bool]
 ) -> None:
     """Run a trial that is claimed, from its checkpoint if there is one, or from its beginning where that is damaged."""
-    from harness.trial.referee import Interrupted, run_trial
+    from timetrial.harness.trial.referee import Interrupted, run_trial
 
     try:
         arena = arenas.open(spec)
@@ -133,7 +133,7 @@ class Arenas:
         """Give the `Arena` of a trial; raises `UsageError` where its data are missing."""
         import torch
 
-        from harness.trial.arena import Arena
+        from timetrial.harness.trial.arena import Arena
 
         key = (
             json.dumps(asdict(spec.workload), sort_keys=True),

@@ -9,15 +9,14 @@ import sys
 import threading
 from dataclasses import asdict
 
-from harness.catalogue import ROOT
-from harness.runs.slot import SlotAssignment
+from timetrial.harness.runs.slot import SlotAssignment
 
 _VARIABLES = """
     PATH HOME USER LANG LC_ALL TZ LD_LIBRARY_PATH VIRTUAL_ENV CUDA_VISIBLE_DEVICES CUDA_HOME
     XDG_CACHE_HOME TIMETRIAL_CACHE HF_HOME HF_ENDPOINT
     HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE
 """
-COMMAND = "from harness.runs.slot import main; main()"
+COMMAND = "from timetrial.harness.runs.slot import main; main()"
 KEPT_VARIABLES = tuple(_VARIABLES.split())
 """The environment of a slot, and so of its trainees; nothing else of a person's environment reaches them."""
 
@@ -30,7 +29,7 @@ class SlotProcess:
     ) -> None:
         """Start it on the GPU that `gpu` names in `CUDA_VISIBLE_DEVICES`, with `temporary` as its TMPDIR."""
         environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-        environment |= {"PYTHONPATH": str(ROOT), "TMPDIR": temporary}
+        environment["TMPDIR"] = temporary
         environment |= {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
         self.number = number
         self.process = subprocess.Popen(

@@ -9,17 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UsageError
-from harness.records import TrialFolder
-from harness.runs.claims import take_claim
-from harness.runs.folder import RunFolder
-from harness.runs.jobs import Job, log_of, read_jobs, read_queue, write_job
-from harness.runs.local import LocalSlots, share_out, whole
-from harness.runs.packing import pack
-from harness.runs.progress import Progress
-from harness.runs.slot import SlotAssignment
-from harness.runs.standing import stand_all
-from harness.spec import TrialSpec
+from timetrial.harness import UsageError
+from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.records.files import TrialFolder
+from timetrial.harness.runs.claims import take_claim
+from timetrial.harness.runs.folder import RunFolder
+from timetrial.harness.runs.jobs import Job, log_of, read_jobs, read_queue, write_job
+from timetrial.harness.runs.local import LocalSlots, share_out, whole
+from timetrial.harness.runs.packing import pack
+from timetrial.harness.runs.progress_bar import Progress
+from timetrial.harness.runs.slot import SlotAssignment
+from timetrial.harness.runs.trial_state import trial_states
 
 REQUEUES = 1000
 """How often a job goes on after its time limit; a job that makes no progress ends by the rules for trials instead."""
@@ -90,14 +90,14 @@ class SlotJob:
         run = RunFolder(Path(self.assignment.run))
         specs = [TrialFolder(run.path / trial).read_spec() for trial in self.assignment.trials]
         folders = [run.trial(spec) for spec in specs]
-        done = sum(standing.is_over for standing in stand_all(run, folders))
+        done = sum(state.is_over for state in trial_states(run, folders))
         assignment = replace(self.assignment, job=submitit.JobEnvironment().job_id)
         with Progress(run.path, specs, done) as progress:
             self.working = LocalSlots(assignment, self.resources.slots, self.resources.threads, self.resources.device)
             self.working.run(progress)
-        bad = [standing for standing in stand_all(run, folders) if standing.state != "done"]
+        bad = [state for state in trial_states(run, folders) if state.state != "done"]
         if bad:
-            named = ", ".join(f"{standing.name} {standing.status or standing.state}" for standing in bad[:5])
+            named = ", ".join(f"{state.name} {state.status or state.state}" for state in bad[:5])
             raise TrialsFailed(f"{len(bad)} of {len(specs)} trials have not trained to an end: {named}")
 
     def checkpoint(self) -> Any:
@@ -129,8 +129,8 @@ def submit(run: RunFolder, plan: Sequence[TrialSpec], resources: Resources, data
         queued = [job for job in read_jobs(run) if job.id in queue]
         taken = {trial for job in queued for trial in job.trials}
         free = [spec for spec in plan if spec.folder not in taken]
-        standings = stand_all(run, [run.trial(spec) for spec in free])
-        missing = [spec for spec, at in zip(free, standings, strict=True) if at.state in ("waiting", "corrupt")]
+        states = trial_states(run, [run.trial(spec) for spec in free])
+        missing = [spec for spec, at in zip(free, states, strict=True) if at.state in ("waiting", "corrupt")]
         packs = pack(missing, resources.time * 60 - resources.stop_seconds, resources.slots, resources.max_jobs)
         return _submit_packs(run, packs, resources, max(1, resources.max_jobs - len(queued)), data_root)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness.errors import UsageError
-from harness.scoring.rules import RULES
+from timetrial.harness import UsageError
+from timetrial.harness.scoring.rules import RULES
 
 EVALS_TEXT = ("leaderboard", "submission", "tuning", "workload")
 EVALS_WHOLE = ("study", "trial", "eval_index", "global_step")

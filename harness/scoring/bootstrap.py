@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.scoring.profile import BAND_TAUS, Profile
-from harness.scoring.times import Array, medians
+from timetrial.harness.scoring.profile import BAND_TAUS, Profile
+from timetrial.harness.scoring.times import Array, medians
 
 CONFIDENCE = 0.95
 SPREAD_OF_RESAMPLED_MEDIAN = {2: 0.71, 3: 1.10, 4: 1.07, 5: 1.17, 6: 1.11, 7: 1.15, 8: 1.10, 9: 1.13, 10: 1.09}

@@ -4,9 +4,10 @@ import math
 
 import pandas as pd
 
-from harness.errors import UsageError
-from harness.scoring.standings import Standings
-from harness.scoring.trials import INCOMPLETE, UNFINISHED, name_trial
+from timetrial.harness import UsageError
+from timetrial.harness.planning.spec import INCOMPLETE, UNFINISHED
+from timetrial.harness.scoring.standings import Standings
+from timetrial.harness.scoring.trials import name_trial
 
 FEW_STUDIES = 5
 """Below this many studies the range of the studies themselves covers the median in well under 95 % of cases."""

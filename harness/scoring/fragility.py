@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.scoring.profile import credits_of, ratios_to_fastest, surviving_times
-from harness.scoring.rules import Rules
-from harness.scoring.times import Array, Workloads
+from timetrial.harness.scoring.profile import credits_of, ratios_to_fastest, surviving_times
+from timetrial.harness.scoring.rules import Rules
+from timetrial.harness.scoring.times import Array, Workloads
 
 
 @dataclass(frozen=True)

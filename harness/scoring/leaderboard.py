@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from harness.errors import UsageError
-from harness.scoring.bootstrap import Estimate
-from harness.scoring.findings import check_one_leaderboard, find_incomplete, find_unsteady, notes_on
-from harness.scoring.ranking import standings_by
-from harness.scoring.rules import DEFAULT, REFERENCE, Rules
-from harness.scoring.standings import Standing, Standings
-from harness.scoring.trials import prepare_trials
+from timetrial.harness import UsageError
+from timetrial.harness.scoring.bootstrap import Estimate
+from timetrial.harness.scoring.findings import check_one_leaderboard, find_incomplete, find_unsteady, notes_on
+from timetrial.harness.scoring.ranking import standings_by
+from timetrial.harness.scoring.rules import DEFAULT, REFERENCE, Rules
+from timetrial.harness.scoring.standings import Standing, Standings
+from timetrial.harness.scoring.trials import prepare_trials
 
 RESAMPLES = 1000
 

@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.scoring.bootstrap import Estimate
-from harness.scoring.leaderboard import Leaderboard
-from harness.scoring.standings import Standing, Standings, WorkloadResult
+from timetrial.harness.scoring.bootstrap import Estimate
+from timetrial.harness.scoring.leaderboard import Leaderboard
+from timetrial.harness.scoring.standings import Standing, Standings, WorkloadResult
 
 MISS_MARK = "*"
 

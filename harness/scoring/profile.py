@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.scoring.rules import MAX_TAU, Rules
-from harness.scoring.times import Array, Workloads
+from timetrial.harness.scoring.rules import MAX_TAU, Rules
+from timetrial.harness.scoring.times import Array, Workloads
 
 BAND_TAUS = np.linspace(1.0, MAX_TAU, 301)
 """Where the uncertainty band of a profile is computed."""

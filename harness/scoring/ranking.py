@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.scoring.bootstrap import Estimates, estimate, profile_band, resample
-from harness.scoring.fragility import fragilities
-from harness.scoring.profile import profile_of, ratios_to_fastest, scores_of, surviving_times
-from harness.scoring.rules import Rules
-from harness.scoring.speedup import budgets, geometric_mean, speedups
-from harness.scoring.standings import Comparison, Standing, Standings, WorkloadResult
-from harness.scoring.times import Array, Workloads, medians, study_values, workloads_of
-from harness.scoring.trials import MEASURES, counting_trials
+from timetrial.harness.scoring.bootstrap import Estimates, estimate, profile_band, resample
+from timetrial.harness.scoring.fragility import fragilities
+from timetrial.harness.scoring.profile import profile_of, ratios_to_fastest, scores_of, surviving_times
+from timetrial.harness.scoring.rules import Rules
+from timetrial.harness.scoring.speedup import budgets, geometric_mean, speedups
+from timetrial.harness.scoring.standings import Comparison, Standing, Standings, WorkloadResult
+from timetrial.harness.scoring.times import Array, Workloads, medians, study_values, workloads_of
+from timetrial.harness.scoring.trials import MEASURES, counting_trials
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.errors import UsageError
+from timetrial.harness import UsageError
 
 MAX_TAU = 4.0
 """Where the performance profile ends: a submission more than 4 times slower than the fastest earns nothing."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from harness.scoring.times import Array
+from timetrial.harness.scoring.times import Array
 
 
 def budgets(trials: pd.DataFrame, submissions: tuple[str, ...], workloads: tuple[str, ...], measure: str) -> Array:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.scoring.bootstrap import Estimate
-from harness.scoring.fragility import Fragility
-from harness.scoring.profile import Profile
+from timetrial.harness.scoring.bootstrap import Estimate
+from timetrial.harness.scoring.fragility import Fragility
+from timetrial.harness.scoring.profile import Profile
 
 
 @dataclass(frozen=True)

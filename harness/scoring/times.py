@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.errors import UsageError
+from timetrial.harness import UsageError
 
 Array = NDArray[np.float64]
 

@@ -1,6 +1,6 @@
 """The table of trials that scores are made from: its columns, its checks, and the trial of each study that counts.
 
-One row is one planned trial, as `harness.results.read_trials` and `read_algoperf_logs` give them. Needed are
+One row is one planned trial, as `records/table.py` and `read_algoperf_logs` give them. Needed are
 submission, workload, study, trial and time_to_target (seconds, inf when not reached). Optional are
 - steps_to_target (inf when not reached), eval_index_at_target, n_evals, last_seconds, last_step, budget_seconds;
 - status (one of `STATUSES`; only target_reached counts as reached), flags (tuple of str), path (to name the trial by);
@@ -11,25 +11,12 @@ submission, workload, study, trial and time_to_target (seconds, inf when not rea
 import numpy as np
 import pandas as pd
 
-from harness.errors import UsageError
-from harness.scoring.rules import Rules
+from timetrial.harness import UsageError
+from timetrial.harness.planning.spec import STATUSES
+from timetrial.harness.scoring.rules import Rules
 
 KEY = ("submission", "workload", "study", "trial")
 REQUIRED = (*KEY, "time_to_target")
-STATUSES = (
-    "target_reached",
-    "budget_exhausted",
-    "diverged",
-    "hung",
-    "out_of_memory",
-    "crashed",
-    "disqualified",
-    "interrupted",
-    "missing",
-)
-UNFINISHED = ("interrupted", "missing")
-INCOMPLETE = ("out_of_memory", "crashed", "disqualified", *UNFINISHED)
-"""A trial that ended so says nothing about training speed: it is named, and never silently a miss."""
 DEFAULTS = {
     "suite": "",
     "protocol": "",

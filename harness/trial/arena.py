@@ -1,18 +1,17 @@
 """What a referee keeps from trial to trial: the workload, its data, and its own copy of the model."""
 
 import hashlib
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from harness.errors import UsageError
-from harness.spec import TrialSpec, WorkloadSpec
-from harness.trial.shared_tensors import SharedTensors
-from harness.trial.training_data import describe
-from harness.workload import SPLITS, Data, DataSource, Workload
+from timetrial.harness import UsageError
+from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
+from timetrial.harness.trial.shared_tensors import SharedTensors
+from timetrial.harness.trial.training_data import describe
+from timetrial.harness.workload import SPLITS, Data, DataSource, Workload, workload_class
 
 
 class Arena:
@@ -55,9 +54,8 @@ class Arena:
 
 def make_workload(spec: WorkloadSpec, variant_seed: int | None) -> Workload:
     """Instantiate a workload at the sizes of its suite, or the variant of it that `variant_seed` draws."""
-    module, _, name = spec.implementation.rpartition(".")
     try:
-        workload = getattr(importlib.import_module(module), name)(**_hashable(spec.sizes))
+        workload = workload_class(spec.implementation)(**_hashable(spec.sizes))
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise UsageError(f"workload {spec.name}: {error}: check its implementation and sizes in configs/") from None
     return workload if variant_seed is None else workload.draw_variant(variant_seed)

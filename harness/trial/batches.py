@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.workload import Batch, Data, Workload
+from timetrial.harness.workload import Batch, Data, Workload
 
 
 class BatchStream:

@@ -4,8 +4,7 @@ import statistics
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-UNSTEADY = 0.10
-"""A trial whose measured and steady seconds differ by more than this share is flagged `unsteady_clock`."""
+from timetrial.harness.records.files import UNSTEADY
 
 
 @dataclass

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.environment import describe_machine
-from harness.records import Metrics, Result
-from harness.spec import TrialSpec
-from harness.trial.arena import Arena
-from harness.trial.clock import Clock
-from harness.trial.failures import TrialFailure
-from harness.trial.progress import Progress
-from harness.workload import Workload
+from timetrial.harness.planning.environment import describe_machine
+from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.records.files import Metrics, Result
+from timetrial.harness.trial.arena import Arena
+from timetrial.harness.trial.clock import Clock
+from timetrial.harness.trial.counters import Counters
+from timetrial.harness.trial.failures import TrialFailure
+from timetrial.harness.workload import Workload
 
 TEST_MARGIN = 0.05
 """A trial that reaches its target while the test metric misses `test_target` by more than this share is flagged."""
@@ -42,7 +42,7 @@ def has_test_gap(spec: TrialSpec, workload: Workload, test: Metrics) -> bool:
 def make_result(
     spec: TrialSpec,
     arena: Arena,
-    progress: Progress,
+    counters: Counters,
     wall_seconds: float,
     ending: Ending,
     test: Metrics | None,
@@ -50,7 +50,7 @@ def make_result(
 ) -> Result:
     """Write down how a trial has ended; `summary` is what the trainee says of itself, and is not relied on."""
     failure = ending if isinstance(ending, TrialFailure) else None
-    reached, clock = ending == "target_reached", progress.clock
+    reached, clock = ending == "target_reached", counters.clock
     gap = reached and test is not None and has_test_gap(spec, arena.workload, test)
     flags = {"unsteady_clock": clock.is_unsteady, "test_gap": gap}
     state_bytes = summary.get("optimizer_state_bytes")
@@ -63,19 +63,19 @@ def make_result(
         steps_to_target=clock.step if reached else None,
         seconds=clock.seconds,
         step=clock.step,
-        warmup_seconds=progress.warmup_seconds,
-        evaluation_seconds=progress.evaluation_seconds,
+        warmup_seconds=counters.warmup_seconds,
+        evaluation_seconds=counters.evaluation_seconds,
         wall_seconds=wall_seconds,
         optimizer_state_bytes=state_bytes if is_count(state_bytes) else None,
         parameters=arena.parameters,
-        peak_memory_bytes=progress.peak_memory_bytes,
+        peak_memory_bytes=counters.peak_memory_bytes,
         flags=tuple(flag for flag, is_set in flags.items() if is_set),
         data_hash=arena.data_hash,
         environment={
             **describe_machine(),
             "device": spec.device,
             "threads": spec.threads,
-            "isolation": list(progress.isolation),
+            "isolation": list(counters.isolation),
         },
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from harness.workload import Batch, Workload
+from timetrial.harness.workload import Batch, Workload
 
 WARMUP_RUNS = 3
 

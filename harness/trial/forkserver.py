@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from harness.errors import UsageError
-from harness.spec import TrialSpec
+from timetrial.harness import UsageError
+from timetrial.harness.planning.spec import TrialSpec
 
 LONGEST_FOLDER = 75
 """Characters of the folder for temporary files: the path of a socket below it, which Linux ends at 107, adds 32."""
@@ -27,7 +27,7 @@ def prepare_forkserver(specs: Iterable[TrialSpec], sources: Iterable[Path]) -> N
     workloads = {spec.workload.implementation.rpartition(".")[0] for spec in specs}
     libraries = {module for file in sources for module in _libraries(file)}
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["harness.trial.preload", *sorted(workloads | libraries)])
+    context.set_forkserver_preload(["timetrial.harness.trial.preload", *sorted(workloads | libraries)])
 
 
 def _libraries(file: Path) -> Iterator[str]:

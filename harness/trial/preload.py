@@ -11,8 +11,8 @@ import torch
 import torch._dynamo  # optimizers import it at their first step otherwise, 1 s
 import torch.optim
 
-import harness.trial.trainee  # noqa: F401
-from harness.trial.process_tree import adopt_orphans
+import timetrial.harness.trial.trainee  # noqa: F401
+from timetrial.harness.trial.process_tree import adopt_orphans
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 

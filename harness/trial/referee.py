@@ -4,18 +4,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from harness.records import Evaluation, Result, TrialFolder
-from harness.seeds import derive_seed
-from harness.spec import TrialSpec
-from harness.trial.arena import Arena
-from harness.trial.ending import Ending, decide, is_count, make_result
-from harness.trial.failures import TraineeKilled, TrialFailure
-from harness.trial.isolation import memory_limit
-from harness.trial.progress import Progress
-from harness.trial.shared_tensors import SharedTensors
-from harness.trial.trainee import Assignment
-from harness.trial.trainee_process import TraineeProcess
-from harness.trial.watch import Watch
+from timetrial.harness.planning.seeds import derive_seed
+from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.records.files import Evaluation, Result, TrialFolder
+from timetrial.harness.trial.arena import Arena
+from timetrial.harness.trial.counters import Counters
+from timetrial.harness.trial.ending import Ending, decide, is_count, make_result
+from timetrial.harness.trial.failures import TraineeKilled, TrialFailure
+from timetrial.harness.trial.isolation import memory_limit
+from timetrial.harness.trial.shared_tensors import SharedTensors
+from timetrial.harness.trial.trainee import Assignment
+from timetrial.harness.trial.trainee_process import TraineeProcess
+from timetrial.harness.trial.watch import Watch
 
 CHECKPOINT_SECONDS = 10.0
 """Training seconds after which the next evaluation is followed by a checkpoint."""
@@ -50,7 +50,7 @@ def run_trial(
             kills = kills + 1 if len(folder.read_evaluations()) <= steps_before else 0
             if kills >= KILLS:
                 failure = TrialFailure("crashed", f"{error} {KILLS} times")
-                result = make_result(spec, arena, Progress(), 0.0, failure, None, {})
+                result = make_result(spec, arena, Counters(), 0.0, failure, None, {})
                 folder.write_result(result)
                 return result
 
@@ -58,23 +58,23 @@ def run_trial(
 def _attempt(spec: TrialSpec, source: str, arena: Arena, folder: TrialFolder, stop: Callable[[], bool]) -> Result:
     began = time.perf_counter()
     checkpoint = folder.read_checkpoint()
-    progress = Progress() if checkpoint is None else Progress.from_json(checkpoint[0])
+    counters = Counters() if checkpoint is None else Counters.from_json(checkpoint[0])
     assignment = _assign(spec, source, arena, None if checkpoint is None else checkpoint[1])
     ending: Ending | None = None
     test, summary = None, {}
     try:
         with TraineeProcess(assignment, folder.log_file) as trainee:
             warmup_seconds = trainee.prepare(arena.training_data, START_SECONDS + spec.budget_seconds)
-            progress.warmup_seconds = progress.warmup_seconds or warmup_seconds
-            progress.isolation = tuple(trainee.isolation)
+            counters.warmup_seconds = counters.warmup_seconds or warmup_seconds
+            counters.isolation = tuple(trainee.isolation)
             watch = Watch(trainee.forkserver, spec.threads if spec.device == "cpu" else None)
             while ending is None:
-                _train_to_evaluation_point(spec, arena, trainee, progress)
+                _train_to_evaluation_point(spec, arena, trainee, counters)
                 with watch.idle():
-                    evaluation, ending = _evaluate(spec, arena, assignment.weights, progress)
+                    evaluation, ending = _evaluate(spec, arena, assignment.weights, counters)
                     folder.append(evaluation)
-                if ending is None and (stop() or _checkpoint_is_due(progress)):
-                    _checkpoint(trainee, folder, progress)
+                if ending is None and (stop() or _checkpoint_is_due(counters)):
+                    _checkpoint(trainee, folder, counters)
                     if stop():
                         raise Interrupted
             test, summary = evaluation.test, _ask_for_summary(trainee)
@@ -82,7 +82,7 @@ def _attempt(spec: TrialSpec, source: str, arena: Arena, folder: TrialFolder, st
         ending = failure
     finally:
         assignment.weights.close()
-    result = make_result(spec, arena, progress, time.perf_counter() - began, ending, test, summary)
+    result = make_result(spec, arena, counters, time.perf_counter() - began, ending, test, summary)
     folder.write_result(result)
     return result
 
@@ -121,45 +121,45 @@ def _assign(spec: TrialSpec, source: str, arena: Arena, checkpoint: bytes | None
     )
 
 
-def _train_to_evaluation_point(spec: TrialSpec, arena: Arena, trainee: TraineeProcess, progress: Progress) -> None:
+def _train_to_evaluation_point(spec: TrialSpec, arena: Arena, trainee: TraineeProcess, counters: Counters) -> None:
     """Let the trainee train, and stop the clock when its weights have arrived."""
     limit = HUNG_FACTOR * spec.budget_seconds + GRACE_SECONDS
     started = trainee.command("train")
     point, reached = trainee.expect("evaluation_point", limit)
     _, arrived = trainee.expect("weights", limit)
     batch_size, between = arena.workload.batch_size, spec.workload.eval_every * arena.workload.batch_size
-    due = (round(progress.clock.step * batch_size) // between + 1) * between
+    due = (round(counters.clock.step * batch_size) // between + 1) * between
     examples = point.get("examples")
     if not is_count(examples) or examples < due:
         raise TrialFailure("disqualified", f"the trainee claims {str(examples)[:20]} examples where {due} were due")
-    progress.clock.advance(started, reached, arrived, examples / batch_size)
-    progress.peak_memory_bytes = max(progress.peak_memory_bytes, trainee.peak_memory_bytes)
+    counters.clock.advance(started, reached, arrived, examples / batch_size)
+    counters.peak_memory_bytes = max(counters.peak_memory_bytes, trainee.peak_memory_bytes)
 
 
 def _evaluate(
-    spec: TrialSpec, arena: Arena, weights: SharedTensors, progress: Progress
+    spec: TrialSpec, arena: Arena, weights: SharedTensors, counters: Counters
 ) -> tuple[Evaluation, Ending | None]:
     """Evaluate the weights that were handed over; gives the record, and how the trial ends here if it does."""
-    began, clock = time.perf_counter(), progress.clock
+    began, clock = time.perf_counter(), counters.clock
     finite = arena.load_weights(weights.tensors)  # a copy: what happens to the shared ones from here on is never read
     train, validation = arena.evaluate("train"), arena.evaluate("validation")
     ending = decide(spec, arena.workload, clock, finite, validation)
     test = arena.evaluate("test") if ending is not None else None
-    progress.evaluation_seconds += time.perf_counter() - began
+    counters.evaluation_seconds += time.perf_counter() - began
     times = {"step": clock.step, "seconds": clock.seconds, "steady_seconds": clock.steady_seconds}
-    memory = progress.peak_memory_bytes
+    memory = counters.peak_memory_bytes
     return Evaluation(**times, train=train, validation=validation, test=test, peak_memory_bytes=memory), ending
 
 
-def _checkpoint_is_due(progress: Progress) -> bool:
-    return progress.clock.seconds - progress.checkpoint_seconds >= CHECKPOINT_SECONDS
+def _checkpoint_is_due(counters: Counters) -> bool:
+    return counters.clock.seconds - counters.checkpoint_seconds >= CHECKPOINT_SECONDS
 
 
-def _checkpoint(trainee: TraineeProcess, folder: TrialFolder, progress: Progress) -> None:
+def _checkpoint(trainee: TraineeProcess, folder: TrialFolder, counters: Counters) -> None:
     """Store where trainee and referee stand, off the clock as long as it takes no longer than it must."""
     began = time.perf_counter()
     state = trainee.state_bytes(START_SECONDS)
     allowed = CHECKPOINT_ALLOWANCE_SECONDS + len(state) / CHECKPOINT_BYTES_PER_SECOND
-    progress.clock.add(max(0.0, time.perf_counter() - began - allowed))
-    progress.checkpoint_seconds = progress.clock.seconds
-    folder.write_checkpoint(progress.to_json(), state)
+    counters.clock.add(max(0.0, time.perf_counter() - began - allowed))
+    counters.checkpoint_seconds = counters.clock.seconds
+    folder.write_checkpoint(counters.to_json(), state)

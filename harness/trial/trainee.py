@@ -18,15 +18,15 @@ import numpy
 import torch
 from torch import Tensor
 
-from harness.submission import Submission, Task, build_submission
-from harness.trial.batches import BatchStream
-from harness.trial.channel import Channel, ChannelClosed
-from harness.trial.execution import prepare_loss
-from harness.trial.failures import REASON_LIMIT, TRACEBACK_LIMIT
-from harness.trial.isolation import isolate
-from harness.trial.shared_tensors import SharedTensors
-from harness.trial.training_data import Column, random_data
-from harness.workload import Batch, Data, Workload
+from timetrial.harness.submission import Submission, Task, build_submission
+from timetrial.harness.trial.batches import BatchStream
+from timetrial.harness.trial.channel import Channel, ChannelClosed
+from timetrial.harness.trial.execution import prepare_loss
+from timetrial.harness.trial.failures import REASON_LIMIT, TRACEBACK_LIMIT
+from timetrial.harness.trial.isolation import isolate
+from timetrial.harness.trial.shared_tensors import SharedTensors
+from timetrial.harness.trial.training_data import Column, random_data
+from timetrial.harness.workload import Batch, Data, Workload
 
 
 @dataclass(frozen=True)

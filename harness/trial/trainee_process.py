@@ -14,11 +14,11 @@ from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any
 
-from harness.trial import trainee
-from harness.trial.channel import Channel, ChannelClosed, ChannelTimeout, ChannelViolation
-from harness.trial.failures import TraineeKilled, TrialFailure
-from harness.trial.process_tree import END_SECONDS, end_descendants, parent_of
-from harness.trial.shared_tensors import SharedTensors
+from timetrial.harness.trial import trainee
+from timetrial.harness.trial.channel import Channel, ChannelClosed, ChannelTimeout, ChannelViolation
+from timetrial.harness.trial.failures import TraineeKilled, TrialFailure
+from timetrial.harness.trial.process_tree import END_SECONDS, end_descendants, parent_of
+from timetrial.harness.trial.shared_tensors import SharedTensors
 
 LOG_LIMIT = 256 * 1024
 """Bytes of a trainee's output that are kept."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harness.trial.shared_tensors import Place, SharedTensors
-from harness.workload import Data
+from timetrial.harness.trial.shared_tensors import Place, SharedTensors
+from timetrial.harness.workload import Data
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.trial.failures import TrialFailure
-from harness.trial.process_tree import processor_seconds
+from timetrial.harness.trial.failures import TrialFailure
+from timetrial.harness.trial.process_tree import processor_seconds
 
 IDLE_SECONDS, IDLE_SHARE = 0.05, 0.10
 """Processor seconds that may pass while the clock stands, in all: an honest trainee on one thread spends none."""

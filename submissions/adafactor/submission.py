@@ -5,8 +5,8 @@ Shazeer & Stern (2018), algorithms 4 and 5, without momentum; the step is at mos
 
 import torch
 
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 def build_optimizer(model, hyperparameters, task):

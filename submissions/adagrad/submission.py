@@ -2,9 +2,9 @@
 
 import torch
 
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import cosine_with_warmup
-from submissions.weight_decay import decouple_weight_decay
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import cosine_with_warmup
+from timetrial.submissions.weight_decay import decouple_weight_decay
 
 
 def build_optimizer(model, hyperparameters, task):

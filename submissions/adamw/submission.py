@@ -1,7 +1,7 @@
 """Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2)."""
 
-from submissions.optimizers import adamw
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.optimizers import adamw
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 def build_optimizer(model, hyperparameters, task):

@@ -7,9 +7,9 @@ its authors do. The betas here are one minus those of the paper.
 
 import torch
 
-from submissions.foreach import ForeachOptimizer
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.foreach import ForeachOptimizer
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 class Adan(ForeachOptimizer):

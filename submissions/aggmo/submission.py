@@ -5,9 +5,9 @@ The default damping vector, beta_i = 1 - 0.1^i for i = 0, 1, ...: 0, 0.9, 0.99 w
 
 import torch
 
-from submissions.foreach import L2
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.foreach import L2
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 class AggMo(L2):

@@ -10,8 +10,8 @@ import math
 
 import torch
 
-from submissions.foreach import ForeachOptimizer
-from submissions.schedules import constant
+from timetrial.submissions.foreach import ForeachOptimizer
+from timetrial.submissions.schedules import constant
 
 
 class Amos(ForeachOptimizer):

@@ -1,7 +1,7 @@
 """AlgoPerf's baseline: AdamW with Nesterov momentum, warm-up and cosine decay (Dahl et al. 2023)."""
 
-from submissions.optimizers import nadamw
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.optimizers import nadamw
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 def build_optimizer(model, hyperparameters, task):

@@ -4,8 +4,8 @@ Preconditions twice with (L^(-1/4) (x) I + I (x) R^(-1/4)) / 2, which is (A^2 G 
 roots A and B. Blocks, grafting and averages are those of its neighbour `distributed_shampoo`.
 """
 
-from submissions.kronecker import BlockPreconditioned, block_preconditioned
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.kronecker import BlockPreconditioned, block_preconditioned
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 class CASPR(BlockPreconditioned):

@@ -1,7 +1,7 @@
 """Momentum with a constant learning rate, no warm-up and weight decay: what `exponential_growing` is equivalent to."""
 
-from submissions.optimizers import momentum
-from submissions.schedules import constant
+from timetrial.submissions.optimizers import momentum
+from timetrial.submissions.schedules import constant
 
 
 def build_optimizer(model, hyperparameters, task):

@@ -1,7 +1,7 @@
 """AdamW with warm restarts: the cosine begins anew `cycles` times (SGDR, Loshchilov & Hutter 2017, eq. 5)."""
 
-from submissions.optimizers import adamw
-from submissions.schedules import cosine_with_restarts
+from timetrial.submissions.optimizers import adamw
+from timetrial.submissions.schedules import cosine_with_restarts
 
 
 def build_optimizer(model, hyperparameters, task):

@@ -3,8 +3,8 @@
 AlgoPerf had cosine cycles under this name, which are `cosine_restarts` here.
 """
 
-from submissions.optimizers import nadamw
-from submissions.schedules import cyclic
+from timetrial.submissions.optimizers import nadamw
+from timetrial.submissions.schedules import cyclic
 
 
 def build_optimizer(model, hyperparameters, task):

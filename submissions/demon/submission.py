@@ -7,9 +7,9 @@ learning rate stays: the decay of momentum is the method's schedule.
 
 import torch
 
-from submissions.foreach import L2
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import constant
+from timetrial.submissions.foreach import L2
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import constant
 
 
 class Demon(L2):

@@ -3,8 +3,8 @@
 Anil et al. (2020) and Shi et al. (2023).
 """
 
-from submissions.kronecker import BlockPreconditioned, block_preconditioned
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.kronecker import BlockPreconditioned, block_preconditioned
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 class DistributedShampoo(BlockPreconditioned):

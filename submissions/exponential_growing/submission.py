@@ -11,8 +11,8 @@ import math
 
 import torch
 
-from submissions.parameter_groups import matrices_and_rest
-from submissions.schedules import exponentially_growing
+from timetrial.submissions.parameter_groups import matrices_and_rest
+from timetrial.submissions.schedules import exponentially_growing
 
 
 def build_optimizer(model, hyperparameters, task):

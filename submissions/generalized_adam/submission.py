@@ -6,10 +6,10 @@ v <- beta1 v + g; w <- w - learning_rate (g + beta1 v).
 
 import torch
 
-from submissions.foreach import ForeachOptimizer
-from submissions.optimizers import nadamw
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.foreach import ForeachOptimizer
+from timetrial.submissions.optimizers import nadamw
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 class NesterovW(ForeachOptimizer):

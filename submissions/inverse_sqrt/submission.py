@@ -1,7 +1,7 @@
 """AdamW with the schedule of the first transformers: warm-up, then 1 / sqrt(t) (Vaswani et al. 2017, eq. 3)."""
 
-from submissions.optimizers import adamw
-from submissions.schedules import inverse_sqrt
+from timetrial.submissions.optimizers import adamw
+from timetrial.submissions.schedules import inverse_sqrt
 
 
 def build_optimizer(model, hyperparameters, task):

@@ -6,9 +6,9 @@ at or near zero, take u itself, as usual.
 
 import torch
 
-from submissions.foreach import ForeachOptimizer, adam_moments
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.foreach import ForeachOptimizer, adam_moments
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 class LAMB(ForeachOptimizer):

@@ -6,9 +6,9 @@ snapshot on.
 
 import torch
 
-from submissions.averaging import AveragingSubmission
-from submissions.optimizers import nadamw
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.averaging import AveragingSubmission
+from timetrial.submissions.optimizers import nadamw
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 def build_optimizer(model, hyperparameters, task):

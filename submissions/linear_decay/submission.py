@@ -1,7 +1,7 @@
 """AdamW with a linear decay to zero (Defazio et al. 2023)."""
 
-from submissions.optimizers import adamw
-from submissions.schedules import linear
+from timetrial.submissions.optimizers import adamw
+from timetrial.submissions.schedules import linear
 
 
 def build_optimizer(model, hyperparameters, task):

@@ -3,10 +3,10 @@ again (Zhang et al. 2019, algorithm 1). Evaluations are of the slow weights."""
 
 import torch
 
-from harness.submission import OptimizerSubmission
-from submissions.averaging import swapped_in
-from submissions.optimizers import adamw
-from submissions.schedules import cosine_with_warmup
+from timetrial.harness.submission import OptimizerSubmission
+from timetrial.submissions.averaging import swapped_in
+from timetrial.submissions.optimizers import adamw
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 def build_optimizer(model, hyperparameters, task):

@@ -1,7 +1,7 @@
 """Heavy-ball momentum: v <- momentum v + g + weight_decay w; w <- w - learning_rate v (Polyak 1964)."""
 
-from submissions.optimizers import momentum
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.optimizers import momentum
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 def build_optimizer(model, hyperparameters, task):

@@ -4,8 +4,8 @@ Hidden matrices and convolution kernels take Muon's update, with a step of sqrt(
 learning rate as its author has it; embeddings, the output layer, norms and biases take AdamW's.
 """
 
-from submissions.orthogonalized_momentum import muon
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.orthogonalized_momentum import muon
+from timetrial.submissions.schedules import cosine_with_warmup
 
 NEWTON_SCHULZ = ((3.4445, -4.7750, 2.0315),) * 5
 

@@ -1,8 +1,8 @@
 """Muon with the Polar Express in place of Newton-Schulz: another polynomial at each step, each the best for what the
 last has left (Amsel et al. 2025, algorithm 1, for singular values down to 0.001, with its safety factor)."""
 
-from submissions.orthogonalized_momentum import muon
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.orthogonalized_momentum import muon
+from timetrial.submissions.schedules import cosine_with_warmup
 
 OPTIMAL = (
     (8.28721201814563, -23.595886519098837, 17.300387312530933),

@@ -2,8 +2,8 @@
 
 import torch
 
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 def build_optimizer(model, hyperparameters, task):

@@ -3,8 +3,8 @@
 w <- w - learning_rate m / (v^(1 / power) + eps), as in its code (Kasimbeg et al. 2025); power 2 is NAdamW.
 """
 
-from submissions.optimizers import nadamw
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.optimizers import nadamw
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 def build_optimizer(model, hyperparameters, task):

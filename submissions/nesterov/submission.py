@@ -3,8 +3,8 @@
 The form of Sutskever et al. (2013, eqs. 3-4), written for the point at which the gradient is taken.
 """
 
-from submissions.optimizers import momentum
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.optimizers import momentum
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 def build_optimizer(model, hyperparameters, task):

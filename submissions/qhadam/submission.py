@@ -5,9 +5,9 @@ w <- w - learning_rate ((1 - nu1) g + nu1 m) / (sqrt((1 - nu2) g^2 + nu2 v) + ep
 
 import torch
 
-from submissions.foreach import ForeachOptimizer, adam_moments
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.foreach import ForeachOptimizer, adam_moments
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 class QHAdam(ForeachOptimizer):

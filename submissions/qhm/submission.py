@@ -5,9 +5,9 @@ Ma & Yarats (2019), eqs. 3-4.
 
 import torch
 
-from submissions.foreach import L2
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.foreach import L2
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 class QHM(L2):

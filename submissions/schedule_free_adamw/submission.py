@@ -5,8 +5,8 @@ Gradients are taken at y = (1 - beta1) z + beta1 x, between the iterates z and t
 
 import schedulefree
 
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import warmup_steps
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import warmup_steps
 
 
 def build_optimizer(model, hyperparameters, task):

@@ -8,8 +8,8 @@ eqs. 3-5). `schedulefree` has a wrapper for this, but it is no torch optimizer a
 import prodigyopt
 import torch
 
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import constant
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import constant
 
 
 class ScheduleFreeProdigy(prodigyopt.Prodigy):

@@ -5,9 +5,9 @@ Bernstein et al. (2018), algorithm 2; with momentum 0 it is their algorithm 1, s
 
 import torch
 
-from submissions.foreach import ForeachOptimizer
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.foreach import ForeachOptimizer
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 class SignSGD(ForeachOptimizer):

@@ -8,9 +8,9 @@ update.
 
 import torch
 
-from submissions.foreach import ForeachOptimizer
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.foreach import ForeachOptimizer
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 class SOAP(ForeachOptimizer):

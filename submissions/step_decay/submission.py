@@ -1,7 +1,7 @@
 """Momentum with steps down by ten at 50, 75 and 90 % of the way (after He et al. 2016)."""
 
-from submissions.optimizers import momentum
-from submissions.schedules import step_decay
+from timetrial.submissions.optimizers import momentum
+from timetrial.submissions.schedules import step_decay
 
 
 def build_optimizer(model, hyperparameters, task):

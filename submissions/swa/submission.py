@@ -6,9 +6,9 @@ three quarters of the step hint, then constant, while a snapshot every 1 % of th
 
 import torch
 
-from submissions.averaging import AveragingSubmission
-from submissions.optimizers import momentum
-from submissions.schedules import WARMUP, half_cosine, scheduled
+from timetrial.submissions.averaging import AveragingSubmission
+from timetrial.submissions.optimizers import momentum
+from timetrial.submissions.schedules import WARMUP, half_cosine, scheduled
 
 START = 0.75
 

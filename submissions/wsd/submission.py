@@ -1,7 +1,7 @@
 """AdamW with warm-up, a constant learning rate, and a linear cool-down over the last fifth (Hu et al. 2024)."""
 
-from submissions.optimizers import adamw
-from submissions.schedules import warmup_stable_decay
+from timetrial.submissions.optimizers import adamw
+from timetrial.submissions.schedules import warmup_stable_decay
 
 
 def build_optimizer(model, hyperparameters, task):

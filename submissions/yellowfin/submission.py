@@ -8,9 +8,9 @@ import math
 
 import torch
 
-from submissions.foreach import L2
-from submissions.parameter_groups import decay_groups
-from submissions.schedules import cosine_with_warmup
+from timetrial.submissions.foreach import L2
+from timetrial.submissions.parameter_groups import decay_groups
+from timetrial.submissions.schedules import cosine_with_warmup
 
 
 class YellowFin(L2):

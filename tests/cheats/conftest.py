@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.trial.arena import Arena
 from tests.harness.trial.tiny import HONEST, SPEC, metrics, run
+from timetrial.harness.trial.arena import Arena
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from multiprocessing.util import get_temp_dir
 
 import pytest
 
-from harness.trial import referee
-from harness.trial.trainee_process import LOG_LIMIT
 from tests.harness.trial.tiny import HONEST, metrics, run, spec_with
+from timetrial.harness.trial import referee
+from timetrial.harness.trial.trainee_process import LOG_LIMIT
 
 AT_STEP = """
 import os, sys, signal, ctypes
@@ -62,7 +62,7 @@ def nothing_is_left(arena, tmp_path, monkeypatch):
 
 def _trainees() -> set[int]:
     """List the processes below the forkservers of this process."""
-    from harness.trial.process_tree import descendants
+    from timetrial.harness.trial.process_tree import descendants
 
     return {pid for child in descendants(os.getpid()) for pid in descendants(child)}
 

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from harness.trial import watch
-from harness.trial.arena import Arena
-from harness.trial.failures import TrialFailure
 from tests.harness.trial.tiny import HONEST, spec_with
+from timetrial.harness.trial import watch
+from timetrial.harness.trial.arena import Arena
+from timetrial.harness.trial.failures import TrialFailure
 
 SLOW_STEP = """
 import time, torch
@@ -40,11 +40,11 @@ PATCHES = {
     "time.perf_counter": "time.perf_counter = time.monotonic = time.time = lambda: 0.0",
     "torch.cuda.synchronize": "torch.cuda.synchronize = torch.cpu.synchronize = lambda *_: None",
     "the harness's clock": """
-import harness.trial.clock, harness.trial.trainee
-harness.trial.clock.Clock.advance = lambda *_: None
-harness.trial.trainee._synchronize = lambda *_: None""",
+import timetrial.harness.trial.clock, timetrial.harness.trial.trainee
+timetrial.harness.trial.clock.Clock.advance = lambda *_: None
+timetrial.harness.trial.trainee._synchronize = lambda *_: None""",
     "the referee's functions": """
-import harness.trial.referee as referee
+import timetrial.harness.trial.referee as referee
 referee.run_trial = referee._evaluate = referee._train_to_evaluation_point = lambda *_: None""",
 }
 
@@ -125,7 +125,7 @@ def test_an_answer_before_the_question_disqualifies(ran) -> None:
     result, _ = ran(
         HONEST
         + """
-import gc, harness.trial.channel as channel
+import gc, timetrial.harness.trial.channel as channel
 receive = channel.Channel.receive
 
 def answer_first(self, timeout=None):
@@ -146,7 +146,7 @@ def test_an_evaluation_point_that_is_not_due_disqualifies(claim, ran) -> None:
     result, _ = ran(
         HONEST
         + f"""
-import harness.trial.channel as channel
+import timetrial.harness.trial.channel as channel
 send = channel.Channel.send
 claimed = lambda fields: {{"examples": {claim}}} if "examples" in fields else fields
 channel.Channel.send = lambda self, kind, **fields: send(self, kind, **claimed(fields))
@@ -183,8 +183,8 @@ def test_raising_at_the_right_moment_stops_no_clock(where, ran, honest) -> None:
 
 
 def test_training_while_the_state_is_written_is_on_the_clock(arena, tmp_path, monkeypatch) -> None:
-    from harness.trial import referee
     from tests.harness.trial.tiny import run
+    from timetrial.harness.trial import referee
 
     monkeypatch.setattr(referee, "CHECKPOINT_SECONDS", 0.0)
     slow_state = SLOW_STEP.replace("return {}", "sleep(1.5)\n        return {}")

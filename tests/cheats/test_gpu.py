@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from harness.trial.arena import Arena
 from tests.cheats.test_breaking import AT_STEP
 from tests.harness.trial.tiny import HONEST, SPEC, metrics, run
 from tests.requirements import lacks
+from timetrial.harness.trial.arena import Arena
 
 pytestmark = pytest.mark.gpu
 

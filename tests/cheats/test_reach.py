@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.trial import isolation, landlock
 from tests.harness.trial.tiny import HONEST
+from timetrial.harness.trial import isolation, landlock
 
 needs_landlock = pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock; results say so")
 
@@ -166,8 +166,11 @@ def test_what_the_task_says_is_the_same_on_every_workload_and_names_none(ran, tm
 
 
 def test_importing_a_module_of_a_submission_runs_in_no_process_but_the_trainee(tmp_path) -> None:
-    from harness.trial.forkserver import _libraries
+    from timetrial.harness.trial.forkserver import _libraries
 
     source = tmp_path / "submission.py"
-    source.write_text("import torch, submissions.schedules, workloads.small_gpt, harness.cli, no_such_module, math")
+    source.write_text(
+        "import torch, timetrial.submissions.schedules, timetrial.workloads.small_gpt, timetrial.harness.cli\n"
+        "import no_such_module, math"
+    )
     assert set(_libraries(source)) == {"torch", "math"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.trial.shared_tensors import SharedTensors
 from tests.harness.trial.tiny import HONEST
+from timetrial.harness.trial.shared_tensors import SharedTensors
 
 BEFORE_RETURN = "    return torch.optim"
 HARMLESS = {
@@ -22,7 +22,7 @@ def test_changing_the_model_object_does_not_reach_the_referees_own(cheat, ran, h
 @pytest.mark.parametrize("method", ["loss", "evaluate"])
 def test_overwriting_the_workload_changes_no_metric_of_the_referee(method, ran) -> None:
     zero = f"m.ModularDivision.{method} = lambda self, model, batch: sum(p.sum() for p in model.parameters()) * 0"
-    result, metrics = ran(f"{HONEST}\nimport workloads.modular_division as m\n{zero}\n")
+    result, metrics = ran(f"{HONEST}\nimport timetrial.workloads.modular_division as m\n{zero}\n")
     assert result.status == "budget_exhausted"
     assert metrics[-1][2]["loss"] > 0
 
@@ -117,7 +117,7 @@ GARBAGE = {
 def test_anything_else_on_the_channel_disqualifies(what, ran) -> None:
     source = f"""
 import os
-import harness.trial.channel as channel
+import timetrial.harness.trial.channel as channel
 send = channel.Channel.send
 
 def lie(self, kind, **fields):

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.catalogue import find_submission
-from harness.configuration import compose
-from harness.plan import make_plan
-from harness.records import TrialFolder
-from harness.spec import TrialSpec
-from harness.trial import referee
-from harness.trial.arena import Arena
-from harness.trial.batches import BatchStream
-from harness.trial.referee import Interrupted, run_trial
-from harness.workload import DataSource
+from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness.planning.configuration import compose
+from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.records.files import TrialFolder
+from timetrial.harness.trial import referee
+from timetrial.harness.trial.arena import Arena
+from timetrial.harness.trial.batches import BatchStream
+from timetrial.harness.trial.referee import Interrupted, run_trial
+from timetrial.harness.workload import DataSource
 
 WORKLOADS = ("fashion_mnist_mlp", "cifar_resnet", "small_gpt", "modular_division")
 EVALUATIONS = 4
@@ -90,8 +90,8 @@ def test_another_study_starts_elsewhere(arenas, tmp_path) -> None:
 
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_a_study_starts_every_submission_from_the_same_weights_and_batches(workload, arenas) -> None:
-    from harness.trial.referee import _assign
-    from harness.trial.trainee import Run, _load_module
+    from timetrial.harness.trial.referee import _assign
+    from timetrial.harness.trial.trainee import Run, _load_module
 
     starts = []
     for submission in ("sgd", "muon"):
@@ -156,7 +156,7 @@ def stream_of(workload, data, seed: int) -> BatchStream:
 
 @pytest.mark.parametrize("sizes", [[64] * 30, [7, 64, 200, 1, 64, 3000, 64]])
 def test_every_example_is_drawn_once_in_an_epoch_whatever_the_sizes(sizes) -> None:
-    from workloads.modular_division import ModularDivision
+    from timetrial.workloads.modular_division import ModularDivision
 
     workload = ModularDivision(modulus=23, width=16, heads=2, layers=1, batch_size=64)
     data = workload.load("train", DataSource("synthetic"))
@@ -168,7 +168,7 @@ def test_every_example_is_drawn_once_in_an_epoch_whatever_the_sizes(sizes) -> No
 
 
 def test_a_stream_of_batches_goes_on_from_its_state() -> None:
-    from workloads.modular_division import ModularDivision
+    from timetrial.workloads.modular_division import ModularDivision
 
     workload = ModularDivision(modulus=23, width=16, heads=2, layers=1, batch_size=64)
     data = workload.load("train", DataSource("synthetic"))

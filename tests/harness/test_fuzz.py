@@ -10,13 +10,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.catalogue import find_submission
-from harness.configuration import compose
-from harness.errors import UsageError
-from harness.plan import make_plan
-from harness.records import CorruptRecord, Evaluation, TrialFolder
-from harness.search_space import parse_hyperparameters, parse_search_space
 from tests.harness.trial.tiny import SPEC
+from timetrial.harness import UsageError
+from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness.planning.configuration import compose
+from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.planning.search_space import parse_hyperparameters, parse_search_space
+from timetrial.harness.records.files import CorruptRecord, Evaluation, TrialFolder
 
 CASES = settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
 

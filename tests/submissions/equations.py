@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.submission import build_submission
 from tests.submissions.toy import make_task, source
+from timetrial.harness.submission import build_submission
 
 STEPS, STEP_HINT = 8, 40
 Weights = dict[str, Tensor]

@@ -7,9 +7,6 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from harness.catalogue import FIELDS, SUBMISSIONS, find_submission, submission_names
-from harness.search_space import POINTS
-from harness.submission import build_submission, optimizers_of
 from tests.submissions.toy import (
     NAMES,
     STEP_HINT,
@@ -22,6 +19,9 @@ from tests.submissions.toy import (
     train,
     weights_in_evaluation,
 )
+from timetrial.harness.planning.catalogue import FIELDS, SUBMISSIONS, find_submission, submission_names
+from timetrial.harness.planning.search_space import POINTS
+from timetrial.harness.submission import build_submission, optimizers_of
 
 REQUIRED = {
     *("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "amsgrad", "adamw", "nadam", "radam"),

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from submissions.muon.submission import NEWTON_SCHULZ
-from submissions.muon_polar_express.submission import OPTIMAL, POLAR_EXPRESS, SAFETY
-from submissions.orthogonalized_momentum import orthogonalize
 from tests.submissions.equations import STEPS, assert_follows
 from tests.submissions.test_first_order import ADAM
+from timetrial.submissions.muon.submission import NEWTON_SCHULZ
+from timetrial.submissions.muon_polar_express.submission import OPTIMAL, POLAR_EXPRESS, SAFETY
+from timetrial.submissions.orthogonalized_momentum import orthogonalize
 
 MUON = {
     "learning_rate": 0.05,

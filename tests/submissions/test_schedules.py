@@ -6,11 +6,11 @@ import math
 import pytest
 import torch
 
-from submissions import schedules
-from submissions.combined import Combined
-from submissions.orthogonalized_momentum import OrthogonalizedMomentum
 from tests.submissions.equations import Problem, loss
 from tests.submissions.toy import NAMES, build, train
+from timetrial.submissions import schedules
+from timetrial.submissions.combined import Combined
+from timetrial.submissions.orthogonalized_momentum import OrthogonalizedMomentum
 
 T, W = 200, 10
 
@@ -174,9 +174,9 @@ class ScaleInvariant(torch.nn.Module):
 
 
 def test_growing_rate_is_a_constant_rate_with_weight_decay():
-    from harness.submission import build_submission
-    from harness.workload import Batch
     from tests.submissions.toy import make_task, source
+    from timetrial.harness.submission import build_submission
+    from timetrial.harness.workload import Batch
 
     roles = {
         **{"convolution.weight": "convolution", "hidden.weight": "hidden_matrix", "head.weight": "output"},

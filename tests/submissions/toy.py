@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.catalogue import SUBMISSIONS, TEMPLATE, find_submission, submission_names
-from harness.submission import Submission, Task, build_submission
-from harness.workload import Batch
+from timetrial.harness.planning.catalogue import SUBMISSIONS, TEMPLATE, find_submission, submission_names
+from timetrial.harness.submission import Submission, Task, build_submission
+from timetrial.harness.workload import Batch
 
 NAMES = [*submission_names(), TEMPLATE]
 STEP_HINT = 12

@@ -4,11 +4,11 @@ from functools import cache
 
 import torch
 
-from harness.workload import Data, DataSource, Workload
-from workloads.cifar_resnet import CifarResNet
-from workloads.fashion_mnist_mlp import FashionMnistMlp
-from workloads.modular_division import ModularDivision
-from workloads.small_gpt import SmallGpt
+from timetrial.harness.workload import Data, DataSource, Workload
+from timetrial.workloads.cifar_resnet import CifarResNet
+from timetrial.workloads.fashion_mnist_mlp import FashionMnistMlp
+from timetrial.workloads.modular_division import ModularDivision
+from timetrial.workloads.small_gpt import SmallGpt
 
 WORKLOADS = {
     "fashion_mnist_mlp": FashionMnistMlp(hidden=(32, 24), batch_size=16),

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from harness.workload import SPLITS, DataSource
 from tests.workloads.small import WORKLOADS, seeded, some_batch, synthetic
-from workloads.images import crop_and_flip
-from workloads.modular_division import ModularDivision
-from workloads.sources.markov_text import markov_text
-from workloads.sources.splits import shuffled
+from timetrial.harness.workload import SPLITS, DataSource
+from timetrial.workloads.images import crop_and_flip
+from timetrial.workloads.modular_division import ModularDivision
+from timetrial.workloads.sources.markov_text import markov_text
+from timetrial.workloads.sources.splits import shuffled
 
 each_workload = pytest.mark.parametrize("workload", WORKLOADS.values(), ids=WORKLOADS.keys())
 SYNTHETIC_SIZES = {

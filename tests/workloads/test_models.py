@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from harness.workload import ROLES
 from tests.workloads.small import WORKLOADS, seeded, some_batch
-from workloads.cifar_resnet import CifarResNet
-from workloads.fashion_mnist_mlp import FashionMnistMlp
-from workloads.initialisation import ACTIVATIONS
-from workloads.modular_division import ModularDivision
-from workloads.small_gpt import SmallGpt
+from timetrial.harness.workload import ROLES
+from timetrial.workloads.cifar_resnet import CifarResNet
+from timetrial.workloads.fashion_mnist_mlp import FashionMnistMlp
+from timetrial.workloads.initialisation import ACTIVATIONS
+from timetrial.workloads.modular_division import ModularDivision
+from timetrial.workloads.small_gpt import SmallGpt
 
 each_workload = pytest.mark.parametrize("workload", WORKLOADS.values(), ids=WORKLOADS.keys())
 

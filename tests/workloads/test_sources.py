@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from harness.errors import UsageError
-from harness.workload import SPLITS, DataSource
 from tests.requirements import folder_of
-from workloads.cifar_resnet import CifarResNet
-from workloads.fashion_mnist_mlp import FashionMnistMlp
-from workloads.small_gpt import SmallGpt
-from workloads.sources import tiny_shakespeare as shakespeare_module
-from workloads.sources.cache import cached, hash_files
-from workloads.sources.cifar10 import cifar10
-from workloads.sources.fashion_mnist import fashion_mnist
-from workloads.sources.tiny_shakespeare import tiny_shakespeare
+from timetrial.harness import UsageError
+from timetrial.harness.workload import SPLITS, DataSource
+from timetrial.workloads.cifar_resnet import CifarResNet
+from timetrial.workloads.fashion_mnist_mlp import FashionMnistMlp
+from timetrial.workloads.small_gpt import SmallGpt
+from timetrial.workloads.sources import tiny_shakespeare as shakespeare_module
+from timetrial.workloads.sources.cache import cached, hash_files
+from timetrial.workloads.sources.cifar10 import cifar10
+from timetrial.workloads.sources.fashion_mnist import fashion_mnist
+from timetrial.workloads.sources.tiny_shakespeare import tiny_shakespeare
 
 
 def data_root() -> Path:
@@ -78,12 +78,12 @@ def test_a_folder_without_the_data_is_an_error_that_names_it_and_the_remedies(wo
 OFFLINE = """
 import sys
 from torchvision.datasets import FashionMNIST
-from harness.errors import UsageError
-from harness.workload import DataSource
-from workloads.cifar_resnet import CifarResNet
-from workloads.fashion_mnist_mlp import FashionMnistMlp
-from workloads.small_gpt import SmallGpt
-from workloads.sources import tiny_shakespeare
+from timetrial.harness import UsageError
+from timetrial.harness.workload import DataSource
+from timetrial.workloads.cifar_resnet import CifarResNet
+from timetrial.workloads.fashion_mnist_mlp import FashionMnistMlp
+from timetrial.workloads.small_gpt import SmallGpt
+from timetrial.workloads.sources import tiny_shakespeare
 FashionMNIST.mirrors = ["file:///nowhere/"]
 tiny_shakespeare.URL = "file:///nowhere/input.txt"
 for workload in (FashionMnistMlp(), CifarResNet(), SmallGpt()):
@@ -126,7 +126,9 @@ def test_fashion_mnist_is_read_as_its_files_say_and_then_from_the_cache(tmp_path
         arrays = fashion_mnist(True, DataSource("real", tmp_path))
         assert np.array_equal(arrays["images"], images)
         assert arrays["labels"].tolist() == [i % 10 for i in range(30)] and arrays["labels"].dtype == np.int64
-        monkeypatch.setattr("workloads.sources.fashion_mnist._decode", None)  # the second time it is not decoded
+        monkeypatch.setattr(
+            "timetrial.workloads.sources.fashion_mnist._decode", None
+        )  # the second time it is not decoded
     assert len(list((cache_folder / "decoded").iterdir())) == 1
 
 
@@ -136,7 +138,7 @@ def test_cifar_is_decoded_as_its_files_say_and_then_read_from_the_cache(tmp_path
         arrays = cifar10(True, DataSource("real", tmp_path))
         assert np.array_equal(arrays["images"], images)
         assert arrays["labels"].tolist() == [i % 10 for i in range(12)]
-        monkeypatch.setattr("workloads.sources.cifar10._decode", None)  # the second time it is not decoded
+        monkeypatch.setattr("timetrial.workloads.sources.cifar10._decode", None)  # the second time it is not decoded
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "text", "pickle"])
@@ -183,7 +185,9 @@ def test_hashes_are_sha256(tmp_path):
 
 def test_importing_a_workload_imports_no_data_library():
     names = "fashion_mnist_mlp, cifar_resnet, small_gpt, modular_division"
-    code = f"import sys; from workloads import {names}; print({{'torchvision', 'datasets'}} & set(sys.modules))"
+    code = (
+        f"import sys; from timetrial.workloads import {names}; print({{'torchvision', 'datasets'}} & set(sys.modules))"
+    )
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=120
     )

@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from harness.workload import Workload
+from timetrial.harness.workload import Workload
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SUITES = sorted(path.stem for path in (CONFIGS / "suite").glob("*.yaml"))

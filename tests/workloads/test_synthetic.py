@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from tests.workloads.small import seeded, synthetic
-from workloads.fashion_mnist_mlp import FashionMnistMlp
-from workloads.small_gpt import SmallGpt
-from workloads.sources.markov_text import UNIT, VOCABULARY, entropy_rate, markov_text, transitions
-from workloads.sources.synthetic_images import synthetic_images
+from timetrial.workloads.fashion_mnist_mlp import FashionMnistMlp
+from timetrial.workloads.small_gpt import SmallGpt
+from timetrial.workloads.sources.markov_text import UNIT, VOCABULARY, entropy_rate, markov_text, transitions
+from timetrial.workloads.sources.synthetic_images import synthetic_images
 
 
 def digest(*arrays):

@@ -10,14 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from timetrial.harness.workload import cache_folder
+
 Arrays = dict[str, np.ndarray]
-
-
-def cache_folder() -> Path:
-    """Find the cache: `TIMETRIAL_CACHE`, or else `timetrial` in `XDG_CACHE_HOME` or in `~/.cache`."""
-    if folder := os.environ.get("TIMETRIAL_CACHE"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "timetrial"
 
 
 def hash_files(*paths: Path) -> str:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import UsageError
-from harness.workload import DataSource
-from workloads.sources.cache import Arrays, cached, hash_files
+from timetrial.harness import UsageError
+from timetrial.harness.workload import DataSource
+from timetrial.workloads.sources.cache import Arrays, cached, hash_files
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.errors import UsageError
-from harness.workload import DataSource
-from workloads.sources.cache import Arrays, cache_folder, cached, hash_files
+from timetrial.harness import UsageError
+from timetrial.harness.workload import DataSource, cache_folder
+from timetrial.workloads.sources.cache import Arrays, cached, hash_files
 
 REMEDY = "pass data_root=DIR with DIR/FashionMNIST/raw as torchvision writes it, or data=synthetic"
 

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from harness.workload import Data
-from workloads.sources.cache import Arrays
+from timetrial.harness.workload import Data
+from timetrial.workloads.sources.cache import Arrays
 
 SEED = 20230612
 """The seed of the splits, which is no run's seed."""

@@ -8,7 +8,7 @@ the images are the same, bit for bit, on every machine.
 
 import numpy as np
 
-from workloads.sources.cache import Arrays
+from timetrial.workloads.sources.cache import Arrays
 
 CLASSES = 10
 PATTERNS = 4

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from harness.errors import UsageError
-from harness.workload import DataSource
-from workloads.sources.cache import cache_folder, hash_files
+from timetrial.harness import UsageError
+from timetrial.harness.workload import DataSource, cache_folder
+from timetrial.workloads.sources.cache import hash_files
 
 URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"

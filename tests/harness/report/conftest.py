@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
 from tests.harness.report.generator import FIELD, Algorithm, write_run
+from timetrial.harness.cli import main
 
 HOSTILE = Algorithm(
     "evil",

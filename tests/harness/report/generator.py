@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.catalogue import find_submission
-from harness.configuration import compose
-from harness.plan import make_plan
-from harness.records import Evaluation, Result, TrialFolder
-from harness.runs.folder import RunFolder
-from harness.spec import TrialSpec, WorkloadSpec
+from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness.planning.configuration import compose
+from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
+from timetrial.harness.records.files import Evaluation, Result, TrialFolder
+from timetrial.harness.runs.folder import RunFolder
 
 MACHINE = {
     "host": "node1",
@@ -123,7 +123,9 @@ def source(algorithm: Algorithm) -> dict[str, str]:
         "licence": "Apache-2.0",
         "search_space": {"learning_rate": {"min": 1e-4, "max": 1e-2, "scaling": "log"}, "beta1": 0.9},
     }
-    code = f'"""{algorithm.name} < the code & nothing else."""\n\nfrom submissions.schedules import constant\n'
+    code = (
+        f'"""{algorithm.name} < the code & nothing else."""\n\nfrom timetrial.submissions.schedules import constant\n'
+    )
     return {
         "submission.py": code,
         "submission.yaml": json.dumps(metadata, indent=1) + "\n",

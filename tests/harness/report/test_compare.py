@@ -1,6 +1,6 @@
 import re
 
-from harness.cli import main
+from timetrial.harness.cli import main
 
 
 def test_a_clear_difference_is_said_with_its_interval(run_folder, capsys):

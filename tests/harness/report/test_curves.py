@@ -1,8 +1,8 @@
 import numpy as np
 
-from harness.report.boards import TargetMetric, target_metric
-from harness.report.curves import median_curve
 from tests.harness.report.generator import WORKLOADS, Algorithm, write_run
+from timetrial.harness.report.boards import TargetMetric, target_metric
+from timetrial.harness.report.curves import median_curve
 
 
 def test_the_median_of_studies_that_reach_the_target_ends_at_it_at_the_median_time():

@@ -4,11 +4,11 @@ from io import BytesIO
 
 import pytest
 
-from harness.report import plots
-from harness.report.style import plotting
-from harness.scoring import score_table
-from harness.scoring.standings import Standings
 from tests.harness.scoring.tables import INF, random_table
+from timetrial.harness.report import plots
+from timetrial.harness.report.style import plotting
+from timetrial.harness.scoring import score_table
+from timetrial.harness.scoring.standings import Standings
 
 FRAME = "mini · external · 5 studies · AMD EPYC 9B14, 2 threads"
 PLOTS = (plots.plot_profiles, plots.plot_scores, plots.plot_times)

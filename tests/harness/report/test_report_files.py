@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from harness.cli import main
 from tests.harness.report.generator import FIELD, MACHINE, WORKLOADS, Algorithm, write_run
+from timetrial.harness.cli import main
 
 SMALL = {"workloads": WORKLOADS[:1], "studies": 2, "trials": 1}
 PLOTS = ["performance_profile", "score", "time_to_target", "time_against_memory"]
@@ -110,9 +110,9 @@ def test_talk_style_is_for_slides(tmp_path):
 
 def test_a_page_of_thirty_submissions_is_at_most_a_megabyte(tmp_path):
     write_run(tmp_path / "run", [Algorithm(f"algorithm_{i}", 0.4 + i / 25) for i in range(30)])
-    from harness.report.boards import read_boards
-    from harness.report.write import write_page
-    from harness.runs.folder import find_run
+    from timetrial.harness.entries.find import find_run
+    from timetrial.harness.report.boards import read_boards
+    from timetrial.harness.report.write import write_page
 
     page = write_page(read_boards([find_run(str(tmp_path / "run"))]), tmp_path / "leaderboard.html", tmp_path)
     assert page.stat().st_size <= 1_000_000

@@ -2,11 +2,12 @@
 
 import sys
 
-from harness import cli
-from harness.runs import slot_process
+from timetrial.harness import cli
+from timetrial.harness.runs import slot_process
 
 slot_process.COMMAND = (
-    "import harness.trial.referee as r; r.CHECKPOINT_SECONDS = 0.05; from harness.runs.slot import main; main()"
+    "import timetrial.harness.trial.referee as r; r.CHECKPOINT_SECONDS = 0.05; "
+    "from timetrial.harness.runs.slot import main; main()"
 )
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from harness.runs import claims
-from harness.runs.claims import EXPIRY_SECONDS, holder, take_claim
+from timetrial.harness.runs import claims
+from timetrial.harness.runs.claims import EXPIRY_SECONDS, holder, take_claim
 
 
 @pytest.fixture

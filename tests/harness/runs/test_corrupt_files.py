@@ -2,8 +2,8 @@
 
 import json
 
-from harness.records import TrialFolder
 from tests.harness.runs.tiny_runs import LOCAL, metrics, overrides, timetrial, trial_folders
+from timetrial.harness.records.files import TrialFolder
 
 
 def _half(content: bytes) -> bytes:

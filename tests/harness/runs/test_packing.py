@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.configuration import compose
-from harness.plan import make_plan
-from harness.runs.packing import JOB_SECONDS, expected_seconds, pack
 from tests.harness.runs.tiny_runs import LOCAL
+from timetrial.harness.planning.configuration import compose
+from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.runs.packing import JOB_SECONDS, expected_seconds, pack
 
 
 @pytest.fixture(scope="module")

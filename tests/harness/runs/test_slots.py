@@ -8,10 +8,6 @@ import sys
 
 import pytest
 
-from harness import catalogue, cli
-from harness.catalogue import ROOT
-from harness.runs.folder import RunFolder
-from harness.runs.standing import stand_all
 from tests.harness.runs.tiny_runs import (
     BROKEN,
     LOCAL,
@@ -28,6 +24,11 @@ from tests.harness.runs.tiny_runs import (
     trial_folders,
     wait_for,
 )
+from timetrial.harness import cli
+from timetrial.harness.planning import catalogue
+from timetrial.harness.planning.places import ROOT
+from timetrial.harness.runs.folder import RunFolder
+from timetrial.harness.runs.trial_state import trial_states
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +127,7 @@ def test_cancel_stops_a_run_of_this_machine(tmp_path):
     assert "cancelled: timetrial run on" in done.stderr
     assert process.wait(timeout=15) == 130
     process.communicate()
-    assert [standing.state for standing in stand_all(RunFolder(run))] == ["waiting", "waiting"]
+    assert [state.state for state in trial_states(RunFolder(run))] == ["waiting", "waiting"]
     assert "nothing of run waits or runs" in timetrial("cancel", str(run)).stderr
 
 
@@ -156,9 +157,9 @@ def test_a_terminal_shows_slot_step_budget_metric_and_bar(tmp_path):
     controller, terminal = pty.openpty()
     run = tmp_path / "run"
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness.cli", "run", *overrides(run, trials=1, steps=400), *LOCAL],
+        [sys.executable, "-m", "timetrial.harness.cli", "run", *overrides(run, trials=1, steps=400), *LOCAL],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "150", "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "150", "OMP_NUM_THREADS": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=terminal,

@@ -11,11 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from harness import catalogue, cli
-from harness.catalogue import ROOT
-from harness.runs.folder import RunFolder
-from harness.runs.jobs import read_jobs, read_queue
-from harness.runs.standing import stand_all
 from tests.harness.runs.tiny_runs import (
     BROKEN,
     LOCAL,
@@ -33,6 +28,11 @@ from tests.harness.runs.tiny_runs import (
     wait_for,
 )
 from tests.requirements import lacks
+from timetrial.harness import cli
+from timetrial.harness.planning import catalogue
+from timetrial.harness.runs.folder import RunFolder
+from timetrial.harness.runs.jobs import read_jobs, read_queue
+from timetrial.harness.runs.trial_state import trial_states
 
 SLURM = (*TINY, "executor=slurm", "executor.cpus=1", "executor.time=2")
 SLEEPY_BUDGET = "suite.workloads.modular_division.budget_seconds=60"
@@ -63,7 +63,6 @@ def submissions(tmp_path, monkeypatch):
     add_submission(folder, "broken", BROKEN)
     add_submission(folder, "plain", PLAIN)
     monkeypatch.setattr(catalogue, "SUBMISSIONS", folder)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return folder
 
 
@@ -72,7 +71,7 @@ def _logs(run: Path) -> str:
 
 
 def _wait_until_over(run: Path, seconds: float = 120) -> None:
-    over = lambda: all(standing.is_over for standing in stand_all(RunFolder(run)))  # noqa: E731
+    over = lambda: all(state.is_over for state in trial_states(RunFolder(run)))  # noqa: E731
     wait_for(over, f"all trials of {run}; the logs: {_logs(run)}", seconds)
 
 
@@ -112,7 +111,7 @@ def test_a_failing_submission_fails_its_job_and_the_command_that_waits(run, subm
     assert cli.main(["status", str(run)]) == 0
     shown = capfd.readouterr().out
     assert "broken/external/modular_division/study_0/trial_0: crashed: RuntimeError: broken on purpose" in shown
-    assert [standing.state for standing in stand_all(RunFolder(run))] == ["failed", "done"]
+    assert [state.state for state in trial_states(RunFolder(run))] == ["failed", "done"]
 
 
 def test_a_preempted_job_stops_with_a_checkpoint_is_requeued_and_ends_as_if_undisturbed(run, tmp_path, submissions):

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.catalogue import ROOT
-from harness.records import TrialFolder
-from harness.runs.folder import RunFolder
+from timetrial.harness.planning.places import ROOT
+from timetrial.harness.records.files import TrialFolder
+from timetrial.harness.runs.folder import RunFolder
 
 TINY = (
     "suite=quickstart",
@@ -68,12 +68,12 @@ def overrides(run: Path, submissions: str = "sgd", trials: int = 2, steps: int =
     ]
 
 
-def start(*arguments: str, program: tuple[str, ...] = ("-m", "harness.cli")) -> subprocess.Popen:
+def start(*arguments: str, program: tuple[str, ...] = ("-m", "timetrial.harness.cli")) -> subprocess.Popen:
     """Start `timetrial`, its output in pipes."""
     return subprocess.Popen(
         [sys.executable, *program, *arguments],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -135,7 +135,7 @@ def children(pid: int) -> list[int]:
 
 
 def slots_of(program: int) -> list[int]:
-    return [pid for pid in children(program) if b"harness.runs.slot" in _command_line(pid)]
+    return [pid for pid in children(program) if b"timetrial.harness.runs.slot" in _command_line(pid)]
 
 
 def trainees_of(slot: int) -> list[int]:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.errors import UsageError
-from harness.scoring import ALGOPERF_V05, ALGOPERF_V06, DEFAULT, Rules, read_algoperf_logs, score_table
 from tests.harness.scoring.tables import INF, table
 from tests.requirements import folder_of
+from timetrial.harness import UsageError
+from timetrial.harness.scoring import ALGOPERF_V05, ALGOPERF_V06, DEFAULT, Rules, read_algoperf_logs, score_table
 
 EVALS = """\
 leaderboard,submission,tuning,workload,study,trial,eval_index,accumulated_submission_time,global_step,val_metric

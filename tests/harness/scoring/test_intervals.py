@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from harness.scoring import score_table
-from harness.scoring.bootstrap import SPREAD_OF_RESAMPLED_MEDIAN, resample
-from harness.scoring.times import medians
 from tests.harness.scoring.tables import INF, random_table, table
+from timetrial.harness.scoring import score_table
+from timetrial.harness.scoring.bootstrap import SPREAD_OF_RESAMPLED_MEDIAN, resample
+from timetrial.harness.scoring.times import medians
 
 
 def test_same_seed_gives_the_same_intervals_and_another_seed_others() -> None:

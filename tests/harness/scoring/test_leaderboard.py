@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.errors import UsageError
-from harness.scoring import score_leaderboards, score_table
-from harness.scoring.trials import INCOMPLETE
 from tests.harness.scoring.tables import INF, table
+from timetrial.harness import UsageError
+from timetrial.harness.planning.spec import INCOMPLETE
+from timetrial.harness.scoring import score_leaderboards, score_table
 
 TIMES = {"a": {"x": [10, 11], "y": [10, 11]}, "b": {"x": [20, 21], "y": [20, INF]}}
 

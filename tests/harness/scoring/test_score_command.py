@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-import harness.results
-import harness.runs.folder
-from harness.commands import score
+import timetrial.harness.records.table
+import timetrial.harness.runs.folder
 from tests.harness.report.generator import write_planned_run
 from tests.harness.scoring.tables import INF, table
+from timetrial.harness.commands import score
 
 EVALS = (
     "leaderboard,submission,tuning,workload,study,trial,eval_index,accumulated_submission_time,global_step,val_metric\n"
@@ -40,7 +40,7 @@ def logs(tmp_path: Path) -> list[str]:
 
 
 def timetrial_score(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harness.cli", "score", *arguments]
+    command = [sys.executable, "-m", "timetrial.harness.cli", "score", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
@@ -98,8 +98,8 @@ def score_in_process(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     trials["status"] = ["target_reached"] * 3 + ["crashed"]
     trials["machine"], trials["reason"] = "a laptop", ""
     trials["flags"] = [("unsteady_clock",), ("unsteady_clock",), (), ()]
-    monkeypatch.setattr(harness.runs.folder, "find_run", lambda name: name)
-    monkeypatch.setattr(harness.results, "read_trials", lambda runs: trials)
+    monkeypatch.setattr(timetrial.harness.runs.folder, "find_run", lambda name: name)
+    monkeypatch.setattr(timetrial.harness.records.table, "read_trials", lambda runs: trials)
     parser = argparse.ArgumentParser()
     score.add_arguments(parser)
     return score.main(parser.parse_args(["r", *arguments]))

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.scoring import ALGOPERF_V06, DEFAULT, Rules, score_table
-from harness.scoring.profile import BAND_TAUS, profile_of, ratios_to_fastest, scores_of
-from harness.scoring.rules import MAX_TAU
 from tests.harness.scoring.tables import INF, table
+from timetrial.harness.scoring import ALGOPERF_V06, DEFAULT, Rules, score_table
+from timetrial.harness.scoring.profile import BAND_TAUS, profile_of, ratios_to_fastest, scores_of
+from timetrial.harness.scoring.rules import MAX_TAU
 
 seconds = st.floats(0.5, 50.0) | st.just(INF)
 studies = st.lists(seconds, min_size=1, max_size=5)

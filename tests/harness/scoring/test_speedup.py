@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.scoring import score_table
 from tests.harness.scoring.tables import INF, table
+from timetrial.harness.scoring import score_table
 
 
 def test_speedup_is_the_geometric_mean_over_workloads() -> None:

@@ -2,12 +2,15 @@
 
 import pytest
 
-from harness.trial.arena import Arena, make_workload
-from harness.trial.clock import Clock
-from harness.trial.ending import decide, has_test_gap
 from tests.harness.trial.tiny import HONEST, metrics, run, spec_with
+from timetrial.harness.trial.arena import Arena, make_workload
+from timetrial.harness.trial.clock import Clock
+from timetrial.harness.trial.ending import decide, has_test_gap
 
-LOSS = {"implementation": "workloads.small_gpt.SmallGpt", "sizes": {"layers": 1, "width": 16, "heads": 2, "context": 8}}
+LOSS = {
+    "implementation": "timetrial.workloads.small_gpt.SmallGpt",
+    "sizes": {"layers": 1, "width": 16, "heads": 2, "context": 8},
+}
 
 
 @pytest.mark.parametrize(("accuracy", "gap"), [(0.8, False), (0.77, False), (0.75, True), (float("nan"), True)])
@@ -69,7 +72,7 @@ def test_a_hidden_variant_trains_end_to_end_and_is_another_problem(tmp_path) -> 
 
 
 def test_the_record_says_what_the_kernel_enforced(tmp_path) -> None:
-    from harness.trial.isolation import FOLDERS, NETWORK, available
+    from timetrial.harness.trial.isolation import FOLDERS, NETWORK, available
 
     arena = Arena(spec_with(), None)
     result = run(HONEST, arena, tmp_path)

@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from harness.configuration import compose
-from harness.environment import has_compiler
-from harness.errors import UsageError
-from harness.plan import make_plan
-from harness.trial import execution
-from harness.trial.arena import Arena
-from harness.workload import Batch
 from tests.harness.trial.tiny import HONEST, SPEC, metrics, run
 from tests.requirements import lacks
-from workloads.cifar_resnet import CifarResNet
+from timetrial.harness import UsageError
+from timetrial.harness.planning.configuration import compose
+from timetrial.harness.planning.environment import has_compiler
+from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.trial import execution
+from timetrial.harness.trial.arena import Arena
+from timetrial.harness.workload import Batch
+from timetrial.workloads.cifar_resnet import CifarResNet
 
 WORKLOAD = CifarResNet(depth=8, width=4, batch_size=6)
 

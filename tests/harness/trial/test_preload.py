@@ -1,7 +1,7 @@
 """What a trainee inherits from the process that it starts from."""
 
-from harness.trial.arena import Arena
 from tests.harness.trial.tiny import SPEC, run
+from timetrial.harness.trial.arena import Arena
 
 TOUCHES_PAGES = """
 import resource

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.records import Result, TrialFolder
-from harness.spec import TrialSpec, WorkloadSpec
-from harness.trial.arena import Arena
-from harness.trial.referee import run_trial
+from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
+from timetrial.harness.records.files import Result, TrialFolder
+from timetrial.harness.trial.arena import Arena
+from timetrial.harness.trial.referee import run_trial
 
 HONEST = """
 import torch
@@ -19,7 +19,7 @@ def build_optimizer(model, hyperparameters, task):
 
 WORKLOAD = WorkloadSpec(
     name="modular_division",
-    implementation="workloads.modular_division.ModularDivision",
+    implementation="timetrial.workloads.modular_division.ModularDivision",
     sizes={"modulus": 11, "width": 16, "layers": 1, "heads": 2, "batch_size": 32},
     target=2.0,
     budget_seconds=20.0,

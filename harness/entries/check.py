@@ -1,0 +1,125 @@
+"""What CI asks of `results/`: is every committed record what was recorded, and every score what follows from it?"""
+
+import re
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from timetrial.harness import UsageError
+from timetrial.harness.entries.committed import CommittedEntry, CommittedResults, hash_source, metadata_of
+from timetrial.harness.entries.submitting import environment_problems, write_leaderboards
+from timetrial.harness.planning.configuration import compose, options
+from timetrial.harness.planning.plan import select_workloads
+from timetrial.harness.records.contradictions import find_contradictions
+from timetrial.harness.records.files import CorruptRecord
+from timetrial.harness.report.boards import read_boards
+
+CHECKED = ("leaderboard.md", "leaderboard.csv", "leaderboard.html")
+TOLERANCE = 2e-3
+"""Relative, between a committed number and the one computed here: what another processor may round otherwise."""
+
+
+def check_results(results: CommittedResults, root: Path, allow_mixed_hardware: bool = False) -> list[str]:
+    """Say what is wrong with committed results, one line each, naming file and trial; none: all is well."""
+    problems = [problem for entry in results.entries for problem in _check_entry(entry)]
+    if problems:
+        return problems
+    try:
+        boards = read_boards([results], allow_mixed_hardware=allow_mixed_hardware)
+    except UsageError as error:
+        return [str(error)]
+    with tempfile.TemporaryDirectory(prefix="timetrial-check-") as folder:
+        written = write_leaderboards(root, boards, allow_mixed_hardware, into=Path(folder))
+        pairs = [(root / path.relative_to(folder), path) for path in written if path.name in CHECKED]
+        return [problem for there, computed in pairs for problem in compare_files(there, computed)]
+
+
+def _check_entry(entry: CommittedEntry) -> list[str]:
+    try:
+        said = entry.read()
+        recorded = {trial.key: trial for trial in entry.trials()}
+    except CorruptRecord as error:
+        return [f"corrupt record: {error}"]
+    problems = []
+    hashes = said.get("trials", {})
+    for key, expected in hashes.items():
+        if key not in recorded:
+            problems.append(f"{entry.trials_file}: trial {key} is missing")
+        elif recorded[key].hash != expected:
+            problems.append(f"{recorded[key].path}: the record of trial {key} was changed after it was submitted")
+    problems += [f"{recorded[key].path}: trial {key} was added by hand" for key in recorded if key not in hashes]
+    problems += [f"{entry.trials_file}: trial {key} is missing" for key in _planned(entry, said) if key not in recorded]
+    problems += [problem for trial in recorded.values() for problem in find_contradictions(trial)]
+    if not problems and recorded:
+        problems += environment_problems(recorded.values())
+        problems += _check_said(entry, said, list(recorded.values()))
+    return list(dict.fromkeys(problems)) or ([] if recorded else [f"{entry.trials_file}: no trial"])
+
+
+def _planned(entry: CommittedEntry, said: dict) -> Iterable[str]:
+    """List the trials that the suite asks for, if this clone still has that version of it."""
+    if entry.suite not in options("suite"):
+        return
+    config = compose([f"suite={entry.suite}", f"ruleset={entry.ruleset}"])
+    if config["suite"]["version"] == said.get("suite_version"):
+        for workload in select_workloads(config):
+            for study in range(config["ruleset"]["studies"]):
+                for trial in range(config["ruleset"]["trials"]):
+                    yield f"{workload.name}/study_{study}/trial_{trial}"
+
+
+def _check_said(entry: CommittedEntry, said: dict, trials: list) -> list[str]:
+    """Compare what `entry.json` says, and the source, with the records."""
+    problems = []
+    spec, environment = trials[0].read_spec(), trials[0].read_result().environment
+    same = {
+        "submission": (entry.submission, spec.submission),
+        "suite": (entry.suite, spec.suite),
+        "ruleset": (entry.ruleset, spec.ruleset),
+        "suite_version": (spec.suite_version,),
+        "source_hash": (hash_source(entry.source), *(trial.read_spec().source_hash for trial in trials)),
+        "environment": (environment,),
+        "metadata": (metadata_of(entry.source),),
+    }
+    for name, values in same.items():
+        wrong = [value for value in values if value != said.get(name)]
+        if wrong:
+            problems.append(
+                f"{entry.entry_file}: {name} is {said.get(name)!r}, and {wrong[0]!r} elsewhere in the entry"
+            )
+    return problems
+
+
+def compare_files(there: Path, computed: Path) -> list[str]:
+    """Say where a committed file is not what the records give; decimal numbers may differ by rounding."""
+    remedy = f"`timetrial report {there.parent}` writes it again"
+    if not there.exists():
+        return [f"{there} is missing: {remedy}"]
+    ours, theirs = there.read_text().splitlines(), computed.read_text().splitlines()
+    for number, (one, other) in enumerate(zip(ours, theirs, strict=False), start=1):
+        if not _same(one, other):
+            at = _first_difference(one, other)
+            return [
+                f"{there} line {number} says {_near(one, at)!r}, and the records give {_near(other, at)!r}: {remedy}"
+            ]
+    return [] if len(ours) == len(theirs) else [f"{there} has {len(ours)} lines, and not {len(theirs)}: {remedy}"]
+
+
+_DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])")
+
+
+def _same(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    if _DECIMAL.sub("#", one) != _DECIMAL.sub("#", other):
+        return False
+    pairs = zip(_DECIMAL.findall(one), _DECIMAL.findall(other), strict=True)
+    return all(abs(float(a) - float(b)) <= TOLERANCE * max(float(a), float(b)) for a, b in pairs)
+
+
+def _first_difference(one: str, other: str) -> int:
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _near(line: str, at: int) -> str:
+    return line if len(line) <= 120 else f"...{line[max(0, at - 60) : at + 60]}..."

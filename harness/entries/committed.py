@@ -1,0 +1,180 @@
+"""The committed leaderboard: `results/SUITE/RULESET/SUBMISSION/` with its files, read like a run."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.records.files import (
+    Evaluation,
+    Result,
+    TrialFolder,
+    parse_evaluation,
+    parse_result,
+    reported,
+    write_atomically,
+)
+from timetrial.harness.records.run import Run
+
+PRIVATE = ("host",)
+"""What of a trial's environment is not committed: nothing is measured by it."""
+
+
+class CommittedTrial(TrialFolder):
+    """One line of a `trials.jsonl`, read like the folder of a trial."""
+
+    def __init__(self, entry: "CommittedEntry", number: int, line: str) -> None:
+        super().__init__(entry.path / f"{entry.trials_file.name}:{number}")
+        self.evaluations_file = self.result_file = self.spec_file = self.path
+        self.source = entry.source
+        self.hash = hashlib.sha256(line.encode()).hexdigest()[:16]
+        self._line = line
+
+    @cached_property
+    def _content(self) -> dict[str, Any]:
+        return json.loads(self._line)
+
+    @property
+    def is_finished(self) -> bool:
+        return True
+
+    def read_spec(self) -> TrialSpec:
+        with reported(self.path):
+            return TrialSpec.from_json(self._content["spec"])
+
+    def read_result(self) -> Result:
+        with reported(self.path):
+            return parse_result(self._content["result"])
+
+    def read_evaluations(self) -> list[Evaluation]:
+        with reported(self.path):
+            return [parse_evaluation(given) for given in self._content["evaluations"]]
+
+    @property
+    def key(self) -> str:
+        """Its place among the trials of its submission, such as `small_gpt/study_0/trial_3`."""
+        return trial_key(self.read_spec())
+
+
+def trial_key(spec: TrialSpec) -> str:
+    return f"{spec.workload.name}/study_{spec.study}/trial_{spec.trial}"
+
+
+class CommittedEntry:
+    """One submission on a committed leaderboard."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.submission, self.ruleset, self.suite = path.name, path.parent.name, path.parent.parent.name
+        self.entry_file = path / "entry.json"
+        self.trials_file = path / "trials.jsonl"
+        self.source = path / "source"
+
+    def read(self) -> dict[str, Any]:
+        """Read `entry.json`; raises `CorruptRecord` where it is none."""
+        with reported(self.entry_file):
+            entry = json.loads(self.entry_file.read_bytes())
+            if not isinstance(entry, dict):
+                raise ValueError("not a mapping")
+            return entry
+
+    def trials(self) -> list[CommittedTrial]:
+        if not self.trials_file.exists():
+            return []
+        lines = self.trials_file.read_text().splitlines()
+        return [CommittedTrial(self, number, line) for number, line in enumerate(lines, start=1)]
+
+    def write(self, folders: Iterable[TrialFolder], source: Path) -> None:
+        """Write the records of a complete submission, its source, and what `entry.json` says of them."""
+        self.path.mkdir(parents=True)
+        shutil.copytree(source, self.source)
+        trials = sorted(folders, key=lambda folder: trial_key(folder.read_spec()))
+        write_atomically(self.trials_file, "".join(_line(folder) + "\n" for folder in trials))
+        first = self.trials()[0]
+        spec, result = first.read_spec(), first.read_result()
+        entry = {
+            "submission": spec.submission,
+            "suite": spec.suite,
+            "suite_version": spec.suite_version,
+            "ruleset": spec.ruleset,
+            "metadata": metadata_of(self.source),
+            "environment": result.environment,
+            "finished_at": max(trial.read_result().finished_at for trial in self.trials()),
+            "source_hash": spec.source_hash,
+            "trials": {trial.key: trial.hash for trial in self.trials()},
+        }
+        write_atomically(self.entry_file, json.dumps(entry, indent=1) + "\n")
+
+
+class CommittedResults(Run):
+    """A part of `results/`, all of it or down to one entry, read like a run."""
+
+    def __init__(self, path: Path, entries: list[CommittedEntry]) -> None:
+        super().__init__(path)
+        self.entries = entries
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds the suites."""
+        return self.entries[0].path.parents[2]
+
+    @cached_property
+    def _trials(self) -> list[CommittedTrial]:
+        return [trial for entry in self.entries for trial in entry.trials()]
+
+    def trials(self) -> list[CommittedTrial]:
+        return self._trials
+
+    def source_of(self, folder: CommittedTrial) -> Path:
+        return folder.source
+
+
+def committed_results(path: Path) -> CommittedResults | None:
+    """Read `path` as committed results; None where no `entry.json` is in it."""
+    entries = [CommittedEntry(file.parent) for file in _entry_files(path.resolve())]
+    return CommittedResults(path, entries) if entries else None
+
+
+def _entry_files(path: Path) -> Iterator[Path]:
+    for depth in range(4):
+        yield from sorted(
+            file for file in path.glob("*/" * depth + "entry.json") if not file.parent.name.startswith(".")
+        )
+
+
+def hash_source(source: Path) -> str:
+    """Hash a copy of a submission's source as `SubmissionFolder.source_hash` does its original."""
+    own = sorted(path for path in source.glob("*") if path.is_file())
+    shared = sorted((source / "shared").glob("*"))
+    digest = hashlib.sha256()
+    for path in (*own, *shared):
+        digest.update(f"{path.relative_to(source).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def metadata_of(source: Path) -> dict[str, Any]:
+    """Give what the `submission.yaml` in a copy of a source says of authorship."""
+    metadata = find_submission(source.name, source.parent)
+    return {
+        "author": metadata.author,
+        "description": metadata.description,
+        "references": list(metadata.references),
+        "licence": metadata.licence,
+    }
+
+
+def _line(folder: TrialFolder) -> str:
+    result = asdict(folder.read_result())
+    result["environment"] = {key: value for key, value in result["environment"].items() if key not in PRIVATE}
+    content = {
+        "spec": folder.read_spec().to_json(),
+        "result": result,
+        "evaluations": [asdict(evaluation) for evaluation in folder.read_evaluations()],
+    }
+    return json.dumps(content, separators=(",", ":"))

@@ -1,0 +1,23 @@
+"""Finding what a person means by the name of a run."""
+
+from pathlib import Path
+
+from timetrial.harness import UsageError
+from timetrial.harness.entries.committed import committed_results
+from timetrial.harness.planning.places import RUNS
+from timetrial.harness.records.run import Run
+from timetrial.harness.runs.folder import RunFolder
+
+
+def find_run(name: str) -> Run:
+    """Find a run by its name among the runs, or by the path of its folder.
+
+    A folder of committed results, such as `results/mini`, is read like one. Raises `UsageError` where there is none.
+    """
+    for path in (Path(name), RUNS / name):
+        if path.is_dir():
+            return committed_results(path) or RunFolder(path.resolve())
+    known = (
+        ", ".join(sorted(path.name for path in RUNS.glob("*") if path.is_dir())) or "none yet: timetrial run makes one"
+    )
+    raise UsageError(f"no run {name!r} in {RUNS} and no such folder: runs there are {known}")

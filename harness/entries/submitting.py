@@ -1,0 +1,179 @@
+"""Adding a complete run of a submission to the committed leaderboard."""
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from timetrial.harness import UsageError
+from timetrial.harness.entries.committed import CommittedEntry, CommittedResults, committed_results, hash_source
+from timetrial.harness.planning import places
+from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness.planning.configuration import compose
+from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.records.contradictions import find_contradictions
+from timetrial.harness.records.files import TrialFolder
+from timetrial.harness.records.run import Run
+from timetrial.harness.report.boards import Board, read_boards
+from timetrial.harness.report.write import write_page, write_report
+
+FORMATS = ("svg",)
+"""The committed plots: text, of which git keeps the differences."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a run holds of one submission under one suite and ruleset."""
+
+    suite: str
+    ruleset: str
+    submission: str
+    trials: tuple[TrialFolder, ...]
+    source: Path
+
+
+def find_candidates(run: Run, name: str) -> list[Candidate]:
+    """Find what `run` holds of submission `name`; raises `UsageError` where that is nothing."""
+    found: dict[tuple[str, str], list[TrialFolder]] = {}
+    others = set()
+    for folder in run.trials():
+        spec = folder.read_spec()
+        others.add(spec.submission)
+        if spec.submission == name:
+            found.setdefault((spec.suite, spec.ruleset), []).append(folder)
+    if not found:
+        there = ", ".join(sorted(others)) or "no trial at all"
+        raise UsageError(f"{run.path} holds no trial of {name!r}: there is {there}")
+    return [Candidate(*key, name, tuple(trials), run.source(name)) for key, trials in sorted(found.items())]
+
+
+def find_problems(candidate: Candidate) -> list[str]:
+    """Say why a candidate cannot be on the leaderboard, one line for each reason; none: it can."""
+    problems = [problem for folder in candidate.trials for problem in find_contradictions(folder)]
+    if problems:
+        return problems + _plan_problems(candidate)
+    return [*_plan_problems(candidate), *_source_problems(candidate), *environment_problems(candidate.trials)]
+
+
+def _plan_problems(candidate: Candidate) -> list[str]:
+    """Compare the trials with those that the suite and the ruleset of this clone plan."""
+    there = {spec.folder: spec for spec in (folder.read_spec() for folder in candidate.trials)}
+    first = next(iter(there.values()))
+    names = (f"submission={candidate.submission}", f"suite={candidate.suite}", f"ruleset={candidate.ruleset}")
+    planned = make_plan(compose(list(names)), first.device, first.threads)
+    missing = [spec.folder for spec in planned if spec.folder not in there]
+    problems = [f"{folder}: no such trial in the run, and {candidate.ruleset} needs it" for folder in missing]
+    wanted = {spec.folder: spec for spec in planned}
+    for folder, spec in there.items():
+        if folder not in wanted:
+            problems.append(f"{folder}: a trial that {candidate.suite} under {candidate.ruleset} does not have")
+        elif difference := _difference(spec, wanted[folder]):
+            problems.append(f"{folder}: {difference}")
+    return problems
+
+
+def _difference(spec: TrialSpec, wanted: TrialSpec) -> str:
+    wanted = replace(wanted, threads=spec.threads, source_hash=spec.source_hash)
+    ours, theirs = spec.to_json(), wanted.to_json()
+    for name in ours:
+        if ours[name] != theirs[name]:
+            return f"its {name} is {ours[name]}, and that of the {spec.suite} suite in this clone {theirs[name]}"
+    return ""
+
+
+def _source_problems(candidate: Candidate) -> list[str]:
+    problems = [
+        f"{folder.path}: it ran source {folder.read_spec().source_hash}, and the copy in the run is {copied}"
+        for copied in [hash_source(candidate.source)]
+        for folder in candidate.trials
+        if folder.read_spec().source_hash != copied
+    ]
+    return problems[:1] + [
+        f"submissions/{candidate.submission}/{name} is not what ran: run again, or bring it back"
+        for name in changed_files(candidate)
+        if not name.startswith("shared/")
+    ]
+
+
+def changed_files(candidate: Candidate) -> list[str]:
+    """List the files of a submission, shared modules included, that differ from those that ran."""
+    now = find_submission(candidate.submission).source_files()
+    ran = {p.relative_to(candidate.source).as_posix(): p for p in candidate.source.rglob("*") if p.is_file()}
+    differing = [name for name in now.keys() & ran.keys() if now[name].read_bytes() != ran[name].read_bytes()]
+    return sorted({*differing, *(now.keys() ^ ran.keys())})
+
+
+def environment_problems(trials: Iterable[TrialFolder]) -> list[str]:
+    """Check that all trials ran in one environment, and on one set of data for each workload."""
+    problems, first = [], None
+    hashes: dict[str, str] = {}
+    for folder in trials:
+        spec, result = folder.read_spec(), folder.read_result()
+        own = {key: value for key, value in result.environment.items() if key not in ("host", "commit")}
+        first = first or (folder, own)
+        for key in sorted(own.keys() | first[1].keys()):
+            if own.get(key) != first[1].get(key):
+                problems.append(f"{folder.path}: {key} {own.get(key)}, and {first[1].get(key)} in {first[0].path}")
+        if hashes.setdefault(spec.workload.name, result.data_hash) != result.data_hash:
+            problems.append(f"{folder.path}: data {result.data_hash}, and {hashes[spec.workload.name]} in other trials")
+    return problems
+
+
+@dataclass(frozen=True)
+class Change:
+    """A leaderboard before and after an entry was added; before is None where there was none."""
+
+    before: Board | None
+    after: Board
+    files: tuple[Path, ...]
+
+
+def add_entry(candidate: Candidate, allow_mixed_hardware: bool = False) -> Change:
+    """Add a candidate without problems, in place of an earlier entry, and write its leaderboard anew.
+
+    Raises `UsageError` and leaves everything as it was where it cannot share the leaderboard with who is there.
+    """
+    board_folder = places.RESULTS / candidate.suite / candidate.ruleset
+    before = read_committed(board_folder, allow_mixed_hardware)
+    place, old, new = (board_folder / f"{prefix}{candidate.submission}" for prefix in ("", ".old-", ".new-"))
+    for leftover in (old, new):
+        shutil.rmtree(leftover, ignore_errors=True)
+    CommittedEntry(new).write(candidate.trials, candidate.source)
+    if place.exists():
+        place.rename(old)
+    new.rename(place)
+    try:
+        after = read_committed(board_folder, allow_mixed_hardware)
+    except UsageError:
+        shutil.rmtree(place)
+        if old.exists():
+            old.rename(place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+    return Change(before, after, tuple(write_leaderboards(places.RESULTS, [after], allow_mixed_hardware)))
+
+
+def read_committed(board_folder: Path, allow_mixed_hardware: bool = False) -> Board | None:
+    """Read the board of `results/SUITE/RULESET`; None where nobody is on it yet."""
+    results = committed_results(board_folder) if board_folder.is_dir() else None
+    return read_boards([results], allow_mixed_hardware=allow_mixed_hardware)[0] if results else None
+
+
+def write_leaderboards(
+    root: Path, boards: list[Board], allow_mixed_hardware: bool = False, into: Path | None = None
+) -> list[Path]:
+    """Write the files of committed leaderboards, and the page of all of them, under `root`.
+
+    With `into`, write only the tables and pages, as they would be, in that folder instead.
+    """
+    files = []
+    for board in boards:
+        place = Path(board.suite) / board.ruleset
+        formats = () if into else FORMATS
+        files += write_report([board], (into or root) / place, formats=formats, links_from=root / place)
+    everything = committed_results(root)
+    if isinstance(everything, CommittedResults):
+        pages = read_boards([everything], allow_mixed_hardware=allow_mixed_hardware)
+        files.append(write_page(pages, (into or root) / "leaderboard.html", links_from=root))
+    return files

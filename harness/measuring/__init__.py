@@ -1,0 +1,1 @@
+"""What the harness costs on top of training, and where targets, budgets and step hints come from."""

@@ -1,0 +1,47 @@
+"""The configuration of a run, composed by Hydra from `configs/` and checked."""
+
+import difflib
+from typing import Any
+
+from timetrial.harness import UsageError
+from timetrial.harness.planning.places import CONFIGS
+
+RULESETS = ("external", "self_tuning")
+
+
+def options(group: str) -> list[str]:
+    """List the choices of a group of `configs/`, such as `suite`."""
+    return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
+
+
+def compose(overrides: list[str]) -> dict[str, Any]:
+    """Compose the configuration of `timetrial run` from Hydra overrides such as `suite=mini`.
+
+    Raises `UsageError` for an override that Hydra does not take, with its reason in a line.
+    """
+    import hydra  # 0.3 s to import, which `--help` need not pay
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    for override in overrides:
+        if "=" not in override:
+            raise UsageError(f"{override!r} is no override: write key=value, such as suite=mini")
+    try:
+        with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            config = hydra.compose("config", overrides=overrides)
+        return OmegaConf.to_container(config, resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UsageError(_in_one_line(error, overrides)) from None
+
+
+def _in_one_line(error: Exception, overrides: list[str]) -> str:
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        known = options(key) if (CONFIGS / key).is_dir() else []
+        if known and value not in known:
+            close = difflib.get_close_matches(value, known, n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"choose of {', '.join(known)}"
+            return f"unknown {key} {value!r}: {remedy}"
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return f"{' '.join(overrides)}: {reason.rstrip('.')}: configs/config.yaml shows what can be overridden"

@@ -1,0 +1,85 @@
+"""The machine and the libraries that a trial ran on, as far as they can move a clock or a metric."""
+
+import contextlib
+import functools
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from timetrial.harness import UsageError
+from timetrial.harness.planning.places import CLONE
+
+LIBRARIES = ("torch", "torchvision", "numpy", "datasets", "schedulefree", "prodigyopt")
+
+
+@functools.cache
+def describe_machine() -> dict[str, Any]:
+    """Describe hardware, system, libraries and the commit of this clone. Does not import torch."""
+    return {
+        "host": platform.node(),
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "gpus": gpus(),
+        "python": platform.python_version(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "commit": _commit(),
+    }
+
+
+@functools.cache
+def gpus() -> list[str]:
+    """List the GPUs that this process may use, each as name, memory, driver, highest clock (from `nvidia-smi`)."""
+    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version,clocks.max.sm", "--format=csv,noheader"]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        lines = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout.splitlines()
+        if visible is not None:
+            lines = [lines[int(i)] for i in visible.split(",") if i.isdigit() and int(i) < len(lines)]
+        return lines
+    return []
+
+
+def choose_device(wanted: Any) -> str:
+    """Choose cuda where there is a GPU and nothing else is asked for; raises `UsageError` for other names."""
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"device is {wanted!r}: choose auto, cpu or cuda")
+    if wanted == "cuda" and not gpus():
+        raise UsageError("device=cuda, but nvidia-smi lists no GPU here: use device=cpu")
+    return ("cuda" if gpus() else "cpu") if wanted == "auto" else wanted
+
+
+def has_compiler() -> bool:
+    """Whether torch can compile for the CPU: with g++ and the headers of Python."""
+    headers = Path(sysconfig.get_path("include")) / "Python.h"
+    return shutil.which("g++") is not None and headers.exists()
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        match = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        if match:
+            return match.group(1)
+    return platform.processor() or platform.machine()
+
+
+def _version(name: str) -> str | None:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(name)
+    return None
+
+
+def _commit() -> str | None:
+    if CLONE is None:
+        return None
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        command = ["git", "-C", str(CLONE), "describe", "--always", "--dirty", "--abbrev=12"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    return None

@@ -1,0 +1,23 @@
+"""Where things are: in a clone, or in the installed package, which has the same folders side by side."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The folder that holds harness, workloads, submissions and configs."""
+CLONE = ROOT if (ROOT / "pyproject.toml").is_file() else None
+"""The clone that this package is imported from; None where it was installed from a wheel."""
+CONFIGS = ROOT / "configs"
+SUBMISSIONS = ROOT / "submissions"
+RESULTS = ROOT / "results"
+"""The committed leaderboards; only a clone has them."""
+
+
+def _runs() -> Path:
+    if home := os.environ.get("TIMETRIAL_HOME"):
+        return Path(home).resolve()
+    return RESULTS / "runs" if CLONE else Path("timetrial-runs").resolve()
+
+
+RUNS = _runs()
+"""The runs: `TIMETRIAL_HOME`, else `results/runs` of the clone, else `timetrial-runs` where the program was started."""

@@ -1,0 +1,140 @@
+"""The plan: which trials a configuration asks for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from timetrial.harness import UsageError
+from timetrial.harness.planning.catalogue import SubmissionFolder, find_submission
+from timetrial.harness.planning.environment import has_compiler
+from timetrial.harness.planning.spec import EXECUTIONS, TrialSpec, WorkloadSpec
+
+
+def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[TrialSpec]:
+    """List the trials of a configuration in the order in which they run.
+
+    Submissions take turns within a study, a trial and a workload, so that a machine that slows down slows all of them.
+    Raises `UsageError` for unknown names, a submission that does not enter the ruleset, and numbers that make no trial.
+    """
+    workloads = select_workloads(config)
+    ruleset = config["ruleset"]
+    studies, trials = (_positive_integer(ruleset[key], f"ruleset.{key}") for key in ("studies", "trials"))
+    more_budget, more_steps = (
+        _positive_number(ruleset[key], f"ruleset.{key}") for key in ("budget_factor", "step_hint_factor")
+    )
+    folders = [find_submission(name) for name in submission_list(config["submission"])]
+    hashes = {folder.name: folder.source_hash() for folder in folders}
+    points = {
+        (folder.name, k): draw_points(folder, ruleset["name"], k, trials) for folder in folders for k in range(studies)
+    }
+    return [
+        TrialSpec(
+            suite=config["suite"]["name"],
+            suite_version=config["suite"]["version"],
+            ruleset=ruleset["name"],
+            submission=folder.name,
+            source_hash=hashes[folder.name],
+            workload=workload,
+            study=study,
+            trial=trial,
+            hyperparameters=points[folder.name, study][trial],
+            budget_seconds=workload.budget_seconds * more_budget,
+            step_hint=max(1, round(workload.step_hint * more_steps)),
+            data=_data_kind(config["data"]),
+            device=device,
+            threads=threads,
+            warmup_steps=config["suite"]["warmup_steps"],
+            execution=_execution(config["suite"].get("execution", "eager"), device),
+            variant_seed=config["variant_seed"],
+            max_steps=config["max_steps"],
+        )
+        for study in range(studies)
+        for trial in range(trials)
+        for workload in workloads
+        for folder in folders
+    ]
+
+
+def draw_points(folder: SubmissionFolder, ruleset: str, study: int, trials: int) -> list[dict[str, Any]]:
+    """Give the hyperparameters of a study's trials under `ruleset`.
+
+    Raises `UsageError` where the submission does not take part in it.
+    """
+    if ruleset not in folder.rulesets:
+        needed = "a search_space" if ruleset == "external" else "hyperparameters"
+        raise UsageError(
+            f"submission {folder.name!r} does not enter ruleset {ruleset}: add {needed} to its submission.yaml, "
+            f"or choose ruleset={folder.rulesets[0]}"
+        )
+    if ruleset == "self_tuning":
+        return [dict(folder.hyperparameters) for _ in range(trials)]
+    return folder.search_space.draw(study, trials)
+
+
+def submission_list(given: Any) -> list[str]:
+    """Read `submission=NAME` or `submission=[NAME,...]`; raises `UsageError` for anything else, or a name twice."""
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, Sequence) or not names or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"submission is {given!r}: write submission=NAME or submission=[NAME,NAME]")
+    if len(set(names)) < len(names):
+        raise UsageError(f"submission={','.join(names)} lists a name twice: list each once")
+    return list(names)
+
+
+def select_workloads(config: Mapping[str, Any]) -> list[WorkloadSpec]:
+    """Read the workloads of the suite that the configuration asks for, all by default."""
+    suite = config["suite"]
+    wanted = config["workloads"] if config["workloads"] is not None else list(suite["workloads"])
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    if not isinstance(wanted, list) or not wanted or not all(isinstance(name, str) for name in wanted):
+        raise UsageError(f"workloads is {wanted!r}: write workloads=[NAME,NAME], or null for all of the suite")
+    for name in wanted:
+        if name not in suite["workloads"]:
+            raise UsageError(
+                f"unknown workload {name!r} in suite {suite['name']}: choose of {', '.join(suite['workloads'])}"
+            )
+    return [
+        _read_workload(suite["name"], name, suite["workloads"][name]) for name in suite["workloads"] if name in wanted
+    ]
+
+
+def _read_workload(suite: str, name: str, given: Mapping[str, Any]) -> WorkloadSpec:
+    where = f"configs/suite/{suite}.yaml: workloads.{name}"
+    try:
+        spec = WorkloadSpec(name=name, **given)
+    except TypeError as error:
+        raise UsageError(
+            f"{where}: {str(error).removeprefix('WorkloadSpec.__init__() ')}: see harness/planning/spec.py"
+        ) from None
+    for key in ("step_hint", "eval_every"):
+        _positive_integer(getattr(spec, key), f"{where}.{key}")
+    for key in ("target", "budget_seconds"):
+        _positive_number(getattr(spec, key), f"{where}.{key}")
+    return spec
+
+
+def _positive_number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1e300:
+        raise UsageError(f"{where} is {value!r}: give a number above zero")
+    return value
+
+
+def _positive_integer(value: Any, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError(f"{where} is {value!r}: give a whole number of at least 1")
+    return value
+
+
+def _execution(given: Any, device: str) -> str:
+    if given not in EXECUTIONS:
+        raise UsageError(f"suite.execution is {given!r}: choose one of {', '.join(EXECUTIONS)}")
+    if given == "graphed" and device != "cuda":
+        raise UsageError(f"suite.execution=graphed needs a GPU, and device is {device}: choose eager or compiled")
+    if given == "compiled" and not has_compiler():
+        raise UsageError("suite.execution=compiled needs g++ and the headers of Python: choose another")
+    return given
+
+
+def _data_kind(kind: Any) -> str:
+    if kind not in ("real", "synthetic"):
+        raise UsageError(f"data is {kind!r}: choose real or synthetic")
+    return kind

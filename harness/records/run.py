@@ -1,0 +1,36 @@
+"""A run as whoever reads it sees it: its trials, and the copies of the sources that ran."""
+
+from pathlib import Path
+
+from timetrial.harness.planning.places import RUNS
+from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.records.files import TrialFolder
+
+
+class Run:
+    """`results/runs/RUN`, or any folder laid out like it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.name
+        self.reference = path.name if path.parent == RUNS else str(path)
+        """What a person types to mean this run."""
+
+    def trial(self, spec: TrialSpec) -> TrialFolder:
+        return TrialFolder(self.path / spec.folder)
+
+    def trials(self) -> list[TrialFolder]:
+        """List the planned trials, sorted by path."""
+        return [TrialFolder(file.parent) for file in sorted(self.path.glob("*/*/*/study_*/trial_*/spec.json"))]
+
+    @property
+    def jobs(self) -> Path:
+        """Where the records and logs of cluster jobs are."""
+        return self.path / "jobs"
+
+    def source(self, submission: str) -> Path:
+        return self.path / submission / "source"
+
+    def source_of(self, folder: TrialFolder) -> Path:
+        """Where the copy of the source is that a trial ran."""
+        return self.source(folder.path.relative_to(self.path).parts[0])

@@ -1,0 +1,1 @@
+"""What the source of a submission may not do, and the brief trials that `timetrial check` runs."""

@@ -1,0 +1,176 @@
+import json
+import re
+import shutil
+
+import pytest
+
+from tests.harness.report.generator import write_planned_run
+from timetrial.harness.cli import main
+from timetrial.harness.entries.committed import CommittedEntry
+from timetrial.harness.planning import places
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory):
+    """A run of two submissions, and a `results/` where both were submitted."""
+    root = tmp_path_factory.mktemp("clone") / "results"
+    root.mkdir()
+    run = write_planned_run(root / "runs" / "first", "sgd", "adamw")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places, "RESULTS", root)
+        assert main(["submit", "sgd", str(run.path)]) == 0
+        assert main(["submit", "adamw", str(run.path)]) == 0
+    return root
+
+
+@pytest.fixture
+def results(pristine, tmp_path, monkeypatch):
+    """A copy of it to tamper with."""
+    root = tmp_path / "results"
+    shutil.copytree(pristine, root)
+    monkeypatch.setattr(places, "RESULTS", root)
+    return root
+
+
+BOARD = "quickstart/external"
+
+
+def test_the_committed_layout_holds_no_path_of_the_machine(results, pristine):
+    entry = results / BOARD / "sgd"
+    assert {path.name for path in entry.iterdir()} == {"entry.json", "trials.jsonl", "source"}
+    assert {"leaderboard.md", "leaderboard.csv", "leaderboard.html"} <= {p.name for p in (results / BOARD).iterdir()}
+    for file in results.rglob("*"):
+        if file.is_file() and "runs" not in file.relative_to(results).parts:
+            assert str(pristine.parent) not in file.read_text() and "node1" not in file.read_text()
+
+
+def test_a_clone_scores_to_the_numbers_of_the_run(results, capsys):
+    scores = []
+    for place in (results / "runs" / "first", results / "quickstart", results / BOARD, results):
+        if place == results:
+            shutil.rmtree(results / "runs")
+        assert main(["score", str(place), "--format", "csv"]) == 0
+        scores.append(capsys.readouterr().out)
+    assert len(set(scores)) == 1
+
+
+def test_untouched_results_pass_the_check(results, capsys):
+    assert main(["submit", "--check"]) == 0
+    assert "2 entries" in capsys.readouterr().out
+
+
+def test_submitting_prints_rank_change_for_others_and_git_commands(results, capsys):
+    shutil.rmtree(results / BOARD / "sgd")
+    assert main(["submit", "sgd", str(results / "runs" / "first")]) == 0
+    out = capsys.readouterr().out
+    assert "sgd is on rank 1" in out and "adamw: rank 1 with 1.00 -> " in out and "git add results" in out
+
+
+def tamper(file, old, new):
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def check_fails_naming(capsys, *named):
+    assert main(["submit", "--check"]) == 1
+    message = capsys.readouterr().err
+    for name in named:
+        assert name in message
+
+
+def test_a_changed_record_is_found_and_named(results, capsys):
+    tamper(results / BOARD / "sgd/trials.jsonl", '"wall_seconds":', '"wall_seconds":1')
+    check_fails_naming(capsys, "sgd/trials.jsonl:1", "changed", "cifar_resnet/study_0/trial_0")
+
+
+def test_a_missing_trial_is_found_and_named(results, capsys):
+    file = results / BOARD / "sgd/trials.jsonl"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+    check_fails_naming(capsys, "sgd", "cifar_resnet/study_0/trial_0 is missing")
+
+
+def test_a_trial_missing_from_records_and_entry_alike_is_found(results, capsys):
+    file, entry = results / BOARD / "sgd/trials.jsonl", results / BOARD / "sgd/entry.json"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+    said = json.loads(entry.read_text())
+    del said["trials"]["cifar_resnet/study_0/trial_0"]
+    entry.write_text(json.dumps(said))
+    check_fails_naming(capsys, "cifar_resnet/study_0/trial_0 is missing")
+
+
+@pytest.mark.parametrize("file", ["leaderboard.md", "leaderboard.csv", "leaderboard.html"])
+def test_a_hand_edited_score_is_found_and_named(results, capsys, file):
+    score = re.search(r"\b0\.\d{2,}", (results / BOARD / file).read_text())[0]
+    tamper(results / BOARD / file, score, "0.1234")
+    check_fails_naming(capsys, file, "0.1234")
+
+
+def test_a_time_edited_together_with_its_hash_contradicts_the_evaluations(results, capsys):
+    file, entry = results / BOARD / "adamw/trials.jsonl", results / BOARD / "adamw/entry.json"
+    lines = file.read_text().splitlines()
+    place = next(i for i, line in enumerate(lines) if '"status":"target_reached"' in line)
+    trial = json.loads(lines[place])
+    trial["result"]["time_to_target"] /= 2
+    lines[place] = json.dumps(trial, separators=(",", ":"))
+    file.write_text("\n".join(lines) + "\n")
+    said = json.loads(entry.read_text())
+    said["trials"] |= {t.key: t.hash for t in CommittedEntry(entry.parent).trials()}
+    entry.write_text(json.dumps(said))
+    check_fails_naming(capsys, f"adamw/trials.jsonl:{place + 1}")
+
+
+def test_a_changed_source_is_found(results, capsys):
+    with (results / BOARD / "adamw/source/submission.py").open("a") as file:
+        file.write("# faster\n")
+    check_fails_naming(capsys, "adamw/entry.json", "source_hash")
+
+
+def test_changed_metadata_are_found(results, capsys):
+    tamper(results / BOARD / "adamw/entry.json", '"author": "TimeTrial"', '"author": "Somebody Else"')
+    check_fails_naming(capsys, "adamw/entry.json", "Somebody Else")
+
+
+def test_a_run_with_a_missing_trial_is_not_submitted(results, capsys):
+    run = results / "runs" / "first"
+    shutil.rmtree(run / "sgd/external/small_gpt/study_0/trial_1")
+    (run / "sgd/external/small_gpt/study_0/trial_0/result.json").unlink()
+    before = (results / BOARD / "sgd/entry.json").read_bytes()
+    assert main(["submit", "sgd", str(run)]) == 1
+    message = capsys.readouterr().err
+    assert "small_gpt/study_0/trial_1" in message and "small_gpt/study_0/trial_0: it has not ended" in message
+    assert (results / BOARD / "sgd/entry.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "file, old, new, named",
+    [
+        ("result.json", '"processor": "AMD EPYC 7763"', '"processor": "Another"', "Another"),
+        ("result.json", '"flags": []', '"flags": ["unsteady_clock"]', "unsteady_clock"),
+        ("result.json", '"status": "target_reached"', '"status": "crashed"', "corrupt record"),
+        ("spec.json", '"budget_seconds": ', '"budget_seconds": 9', "budget_seconds"),
+        ("spec.json", '"source_hash": "', '"source_hash": "f', "source"),
+        ("result.json", '"data_hash": "', '"data_hash": "f', "data f"),
+    ],
+)
+def test_records_that_do_not_fit_are_not_submitted(results, capsys, file, old, new, named):
+    trial = results / "runs/first/sgd/external/modular_division/study_0/trial_1"
+    reached = json.loads((trial / "result.json").read_text())["status"] == "target_reached"
+    assert reached
+    tamper(trial / file, old, new)
+    assert main(["submit", "sgd", str(results / "runs/first")]) == 1
+    assert named in capsys.readouterr().err
+
+
+def test_a_submission_that_changed_since_it_ran_is_not_submitted(results, capsys):
+    copy = results / "runs/first/sgd/source/submission.py"
+    copy.write_text(copy.read_text() + "# not what ran\n")
+    assert main(["submit", "sgd", str(results / "runs/first")]) == 1
+    message = capsys.readouterr().err
+    assert "submissions/sgd/submission.py" in message and "the copy in the run" in message
+
+
+def test_wrong_usage_is_said_in_a_line(results, capsys):
+    for arguments in (["submit"], ["submit", "sgd"], ["submit", "sgd", "--check"], ["submit", "nobody", "runs/first"]):
+        assert main(arguments) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1

@@ -1,0 +1,127 @@
+"""The plan: what a configuration asks for, and the one clear line when it asks for what cannot be."""
+
+import pytest
+
+from timetrial.harness import UsageError
+from timetrial.harness.planning.configuration import compose
+from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.planning.search_space import parse_search_space
+from timetrial.harness.planning.seeds import derive_seed
+
+
+def plan_of(*overrides: str):
+    return make_plan(compose(["submission=adamw", *overrides]), device="cpu", threads=1)
+
+
+def test_external_is_five_studies_of_five_trials_on_every_workload() -> None:
+    plan = plan_of("suite=mini", "ruleset=external", "submission=[sgd,adamw]")
+    assert len(plan) == 2 * 5 * 5 * 4
+    assert len({spec.folder for spec in plan}) == len(plan)
+
+
+def test_self_tuning_is_five_trials_with_three_times_the_budget_and_twice_the_step_hint() -> None:
+    external, own = plan_of("suite=mini")[0], plan_of("suite=mini", "ruleset=self_tuning")
+    assert len(own) == 5 * 4
+    assert {spec.trial for spec in own} == {0}
+    assert own[0].budget_seconds == 3 * external.budget_seconds
+    assert own[0].step_hint == 2 * external.step_hint == 2 * external.workload.step_hint
+    assert len({str(spec.hyperparameters) for spec in own}) == 1
+
+
+def test_quickstart_is_one_study_of_two_trials_without_real_data() -> None:
+    plan = plan_of("suite=quickstart")
+    assert len(plan) == 2 * 4
+    assert {spec.data for spec in plan} == {"synthetic"}
+
+
+def test_points_are_the_same_on_every_workload_and_differ_between_studies_and_trials() -> None:
+    plan = plan_of("suite=mini")
+    points = {}
+    for spec in plan:
+        points.setdefault((spec.study, spec.trial), set()).add(str(spec.hyperparameters))
+    assert all(len(on_workloads) == 1 for on_workloads in points.values())
+    assert len({point for on_workloads in points.values() for point in on_workloads}) == 25
+
+
+def test_submissions_take_turns_so_that_a_slow_hour_hits_all() -> None:
+    plan = plan_of("suite=mini", "submission=[sgd,adamw]")
+    assert [spec.submission for spec in plan[:4]] == ["sgd", "adamw", "sgd", "adamw"]
+    assert plan[0].workload.name == plan[1].workload.name
+
+
+def test_protocol_is_shared_by_submissions_and_not_by_budgets() -> None:
+    plan = plan_of("suite=mini", "submission=[sgd,adamw]")
+    changed = plan_of("suite=mini", "suite.workloads.fashion_mnist_mlp.budget_seconds=9")
+    assert plan[0].protocol == plan[1].protocol
+    assert changed[0].protocol != plan[1].protocol
+
+
+def test_seeds_depend_on_every_part_and_on_nothing_else() -> None:
+    parts = ("batches", "mini", 1, "small_gpt", 0)
+    assert derive_seed(*parts) == derive_seed(*parts) == 4820528269430881180
+    others = [("weights", *parts[1:]), ("batches", "full", *parts[2:]), (*parts[:2], 2, *parts[3:]), (*parts[:4], 1)]
+    assert len({derive_seed(*other) for other in [parts, *others]}) == 5
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["submission=adamv"], ["adamv", "did you mean adam"]),
+        (["submission=[adamw,adamw]"], ["adamw", "twice"]),
+        (["suite=minni"], ["minni", "did you mean mini"]),
+        (["ruleset=internal"], ["internal", "external"]),
+        (["workloads=[mnist]"], ["mnist", "fashion_mnist_mlp"]),
+        (["studdies=3"], ["studdies"]),
+        (["ruleset.studies=0"], ["ruleset.studies", "0"]),
+        (["suite=mini", "suite.workloads.small_gpt.eval_every=0"], ["eval_every", "0"]),
+        (["suite=mini", "suite.workloads.small_gpt.budget_seconds=-1"], ["budget_seconds", "-1"]),
+        (["ruleset.budget_factor=0"], ["ruleset.budget_factor is 0", "above zero"]),
+        (["ruleset.step_hint_factor=two"], ["ruleset.step_hint_factor is 'two'", "above zero"]),
+        (["suite=mini", "+suite.workloads.small_gpt.buget=1"], ["small_gpt", "buget"]),
+        (["data=fake"], ["fake", "synthetic"]),
+        (["adamw"], ["adamw", "key=value"]),
+        (["a=[1"], ["a=[1"]),
+    ],
+)
+def test_wrong_configuration_is_one_line_that_names_it_and_the_remedy(overrides: list[str], says: list[str]) -> None:
+    with pytest.raises(UsageError) as error:
+        plan_of(*overrides)
+    message = str(error.value)
+    assert "\n" not in message
+    for part in says:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("space", "says"),
+    [
+        ({"lr": {"min": 1.0, "max": 0.1, "scaling": "linear"}}, ["lr", "min 1 is above max 0.1"]),
+        ({"lr": {"min": 0.0, "max": 0.1, "scaling": "log"}}, ["lr", "log"]),
+        ({"lr": {"min": 0.0, "max": 0.1, "scaling": "cubic"}}, ["lr", "cubic", "linear"]),
+        ({"lr": {"min": 0.0, "max": 0.1}}, ["lr", "scaling"]),
+        ({"lr": {"choices": []}}, ["lr", "choices"]),
+        ({"lr": {"min": "a", "max": 0.1, "scaling": "log"}}, ["lr", "'a'"]),
+        ([{"lr": 1.0}] * 4, ["4 points", "exactly 5"]),
+        ([{"lr": 1.0}] * 4 + [{"b": 1.0}], ["different names"]),
+        ("lr", ["lr"]),
+    ],
+)
+def test_wrong_search_space_is_one_line_that_names_the_axis(space, says: list[str]) -> None:
+    with pytest.raises(UsageError) as error:
+        parse_search_space(space, "submissions/x/submission.yaml")
+    for part in ["submissions/x/submission.yaml", *says]:
+        assert part in str(error.value)
+
+
+def test_drawn_points_lie_in_the_space_and_spread_over_it() -> None:
+    space = parse_search_space(
+        {"lr": {"min": 1e-4, "max": 1e-2, "scaling": "log"}, "beta": {"choices": [0.9, 0.95]}, "decay": 0.1}, "x"
+    )
+    points = [point for study in range(20) for point in space.draw(study, 5)]
+    assert all(
+        1e-4 <= point["lr"] <= 1e-2 and point["beta"] in (0.9, 0.95) and point["decay"] == 0.1 for point in points
+    )
+    assert 0.4 < sum(point["lr"] < 1e-3 for point in points) / len(points) < 0.6
+    assert 0.35 < sum(point["beta"] == 0.9 for point in points) / len(points) < 0.65
+    for study in range(20):
+        assert {point["lr"] < 1e-3 for point in space.draw(study, 5)} == {True, False}
