@@ -2,8 +2,8 @@
 
 The same trial, to the last bit, runs again and again in slots that fill the cores: with nothing else on the machine,
 and with one core kept busy by another program; some of the repeats have a second pacer beside them that runs all the
-time. What differs between repeats is the noise of the clock alone. The raw stretches go to `results/benchmark/clock.csv`,
-from which `--again` computes the table, `clock.md`, without a new run.
+time. What differs between repeats is the noise of the clock alone. The raw stretches go to
+`results/benchmark/clock.csv`, from which `--again` computes the table, `clock.md`, without a new run.
 """
 
 import argparse
@@ -163,8 +163,8 @@ def write_table(stretches: Any, output: Path) -> str:
     environment = describe_machine()
     head = (
         "# Which clock other programs move least\n\n"
-        "Standard deviation of log time over repeats of the same trial, as a root mean square over workloads, and of the\n"
-        "worst workload; `moved` is how much longer a trial seems to take on the loaded machine.\n"
+        "Standard deviation of log time over repeats of the same trial, as a root mean square over workloads, and of\n"
+        "the worst workload; `moved` is how much longer a trial seems to take on the loaded machine.\n"
         "Made by `python -m timetrial.harness.measuring.clock`; the stretches are in `clock.csv`.\n\n"
         f"Machine: {environment['processor']}, {environment['cores']} cores. "
         f"Workloads: {', '.join(sorted(stretches['workload'].unique()))}. "

@@ -1,9 +1,9 @@
 """Ways to tell the time of a trial from its stretches, all computed from the same records so that they can be compared.
 
 A table of stretches has the columns condition, workload, repeat, index, batches, those of `Stretch`, and
-concurrent_seconds and concurrent_processor_seconds, the cost of a step of a pacer that ran beside the trial (empty where
-none did). A repeat is its rows, in order. Every variant gives seconds up to a factor of the workload, the same for all
-repeats, so that only the spread of their logarithms means anything.
+concurrent_seconds and concurrent_processor_seconds, the cost of a step of a pacer that ran beside the trial (empty
+where none did). A repeat is its rows, in order. Every variant gives seconds up to a factor of the workload, the same
+for all repeats, so that only the spread of their logarithms means anything.
 """
 
 import itertools
@@ -106,9 +106,9 @@ _STRETCH = ["seconds", "processor_seconds", "waiting_seconds", "pacer_seconds", 
 def spreads(stretches: "pandas.DataFrame") -> "pandas.DataFrame":
     """Summarise, a row for each clock: the spread of log time under each condition, over workloads, and its worst.
 
-    The spread is the standard deviation over the repeats of a workload, as a root mean square over workloads. `moved` is
-    how much later the loaded machine says the trial ended, as a root mean square over workloads of the difference of mean
-    log times: noise that no number of repeats in one session shows.
+    The spread is the standard deviation over the repeats of a workload, as a root mean square over workloads. `moved`
+    is how much later the loaded machine says the trial ended, as a root mean square over workloads of the difference of
+    mean log times: an error that no number of repeats under one condition shows.
     """
     import pandas
 

@@ -64,7 +64,7 @@ def _paced_clock_problems(spec: TrialSpec, result: Result, evaluations: list[Eva
         if evaluation.paced_seconds is None or not math.isclose(evaluation.paced_seconds, expected, rel_tol=1e-6):
             yield f"{evaluation.paced_seconds} paced seconds at step {evaluation.step:g}, where {expected:g} were"
     if evaluations and evaluations[-1].paced_seconds != result.paced_seconds:
-        yield f"it ends at {result.paced_seconds:g} paced s, its last evaluation is at {evaluations[-1].paced_seconds} s"
+        yield f"it ends at {result.paced_seconds} paced s, its last evaluation at {evaluations[-1].paced_seconds} s"
     reached = result.paced_seconds if result.status == "target_reached" else None
     if result.paced_time_to_target != reached:
         yield f"status {result.status} with a paced time to target of {result.paced_time_to_target} s"

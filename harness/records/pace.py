@@ -16,7 +16,7 @@ BURSTS = 5
 
 
 def charged_seconds(stretch: Stretch) -> float:
-    """Give the seconds of a stretch that are the trainee's own: never less than the processor time that it has spent."""
+    """Give the seconds of a stretch that are the trainee's own: never less than its processor time."""
     return max(stretch.processor_seconds, stretch.seconds - stretch.waiting_seconds)
 
 
@@ -26,7 +26,7 @@ def pacer_seconds(stretches: Sequence[Stretch]) -> float:
 
 
 def paced_seconds(stretches: Sequence[Stretch], pace_seconds: float) -> Iterable[float]:
-    """Give the paced seconds of each stretch, where a step of the pacer takes `pace_seconds` on the reference machine."""
+    """Give the paced seconds of each stretch; the reference machine takes `pace_seconds` for a step of the pacer."""
     for i, stretch in enumerate(stretches):
         yield charged_seconds(stretch) * pace_seconds / pacer_seconds(stretches[: i + 1])
 

@@ -130,7 +130,7 @@ def _assign(spec: TrialSpec, source: str, arena: Arena, checkpoint: bytes | None
 def _train_to_evaluation_point(
     spec: TrialSpec, arena: Arena, trainee: TraineeProcess, counters: Counters
 ) -> tuple[float, float]:
-    """Let the trainee train until its weights have arrived; gives the seconds, and the batches drawn since the start."""
+    """Let the trainee train until its weights have arrived; gives the seconds, and the batches drawn in all."""
     limit = HUNG_FACTOR * spec.budget_seconds + GRACE_SECONDS
     started = trainee.command("train")
     point, _ = trainee.expect("evaluation_point", limit)
