@@ -54,7 +54,12 @@ class Calibration:
         """Describe a trial of `steps` steps that neither a target nor a budget ends."""
         folder = find_submission(submission)
         suite = self.config["suite"]
-        endless = replace(workload, target=UNREACHABLE[_higher_is_better(workload)], budget_seconds=NO_BUDGET)
+        endless = replace(
+            workload,
+            target=UNREACHABLE[_higher_is_better(workload)],
+            budget_seconds=NO_BUDGET,
+            pace_seconds=workload.pace_seconds or 1.0,
+        )
         return TrialSpec(
             suite=f"calibration-{suite['name']}",
             suite_version=suite["version"],
@@ -139,6 +144,7 @@ def _rows(run: RunFolder, spec: TrialSpec, phase: str) -> list[dict[str, Any]]:
             "train": evaluation.train[metric],
             "test": None if evaluation.test is None else evaluation.test[metric],
             "seconds_per_step": (evaluation.seconds - starts[i]) / (evaluation.step - steps[i]),
+            "pacer_seconds": None if evaluation.stretch is None else evaluation.stretch.pacer_processor_seconds,
             **spec.hyperparameters,
         }
         for i, evaluation in enumerate(evaluations)
@@ -175,6 +181,11 @@ def summarize(rows: "Any", higher_is_better: bool) -> "Any":
             }
         )
     return pandas.DataFrame(summary)
+
+
+def pace_seconds(rows: "Any") -> float:
+    """Give the processor seconds of a step of the pacer: the median over all bursts."""
+    return float(rows["pacer_seconds"].median())
 
 
 def suggest_target(summary: "Any", higher_is_better: bool) -> float:
@@ -247,6 +258,8 @@ def _print_findings(workload: WorkloadSpec, rows: Any, budget_steps: int, output
     summary = summarize(rows, higher)
     target = suggest_target(summary, higher)
     text = [f"{workload.name}: budget {budget_steps} steps of AdamW, suggested target {target:.4g}"]
+    if rows["pacer_seconds"].notna().any():
+        text.append(f"pace_seconds, if this is the reference machine and it was quiet: {pace_seconds(rows):.4g}")
     text.append(summary.to_string(index=False, float_format="%.4g"))
     for name, value in (("the suggested target", target), ("the target of the suite", workload.target)):
         text += [f"steps to {name}, {value:.4g}:", steps_to(rows, value, higher).to_string(float_format="%.4g")]

@@ -71,16 +71,17 @@ def _attempt(spec: TrialSpec, source: str, arena: Arena, folder: TrialFolder, st
             counters.warmup_seconds = counters.warmup_seconds or warmup_seconds
             counters.isolation = tuple(trainee.isolation)
             watch = Watch(trainee.forkserver, spec.threads if spec.device == "cpu" else None)
-            meter = Meter(trainee.forkserver)
+            meter = None if arena.pacer is None else Meter(trainee.forkserver)
             while ending is None:
                 seconds, step = _train_to_evaluation_point(spec, arena, trainee, counters)
                 with watch.idle():
-                    counters.clock.advance(seconds, step, _stretch(spec, arena, meter, seconds))
+                    counters.clock.advance(seconds, step, _measure(spec, arena, meter, seconds))
                     evaluation, ending = _evaluate(spec, arena, assignment.weights, counters)
                     folder.append(evaluation)
                 if ending is None and (stop() or _checkpoint_is_due(counters)):
                     _checkpoint(trainee, folder, counters)
-                    meter.lap()
+                    if meter is not None:
+                        meter.lap()
                     if stop():
                         raise Interrupted
             test, summary = evaluation.test, _ask_for_summary(trainee)
@@ -144,9 +145,9 @@ def _train_to_evaluation_point(
     return arrived - started, examples / batch_size
 
 
-def _stretch(spec: TrialSpec, arena: Arena, meter: Meter, seconds: float) -> Stretch | None:
+def _measure(spec: TrialSpec, arena: Arena, meter: Meter | None, seconds: float) -> Stretch | None:
     """Measure what the paced seconds of a stretch are made of, while the trainee stands still; None without a pacer."""
-    if arena.pacer is None:
+    if meter is None:
         return None
     processor_seconds, waiting_seconds = meter.lap()
     return Stretch(seconds, processor_seconds, waiting_seconds, *arena.pacer.burst(spec.workload.eval_every))
