@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import timetrial.harness.entries.find
 import timetrial.harness.records.table
-import timetrial.harness.runs.folder
 from tests.harness.report.generator import write_planned_run
 from tests.harness.scoring.tables import INF, table
 from timetrial.harness.commands import score
@@ -98,7 +98,7 @@ def score_in_process(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     trials["status"] = ["target_reached"] * 3 + ["crashed"]
     trials["machine"], trials["reason"] = "a laptop", ""
     trials["flags"] = [("unsteady_clock",), ("unsteady_clock",), (), ()]
-    monkeypatch.setattr(timetrial.harness.runs.folder, "find_run", lambda name: name)
+    monkeypatch.setattr(timetrial.harness.entries.find, "find_run", lambda name: name)
     monkeypatch.setattr(timetrial.harness.records.table, "read_trials", lambda runs: trials)
     parser = argparse.ArgumentParser()
     score.add_arguments(parser)
