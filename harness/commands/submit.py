@@ -1,7 +1,7 @@
 """Check a complete run of a submission and add it to the committed leaderboard in results/.
 
 With --check instead: find changed records, hand-edited scores and missing trials in what is committed.
-With --rewrite: write the committed leaderboards again from their records, after the way of scoring changed.
+With --rewrite: write leaderboards, and the numbers in texts about them, again from the committed records.
 """
 
 import argparse
@@ -53,6 +53,9 @@ def _submit(name: str, run: str, allow_mixed_hardware: bool) -> int:
         print("\n".join(_describe(name, change)))
         for warning in change.after.warnings:
             print(f"warning: {warning}", file=sys.stderr)
+        for file in change.files:
+            if file.name == "README.md":
+                print(f"note: numbers in {file} are others now: read the sentences around them", file=sys.stderr)
     print("\nFor a pull request:")
     print(f"  git switch -c submit-{name}")
     print(f"  git add results submissions/{name}")
@@ -102,17 +105,10 @@ def _check(allow_mixed_hardware: bool) -> int:
 
 
 def _rewrite(allow_mixed_hardware: bool) -> int:
-    from timetrial.harness.entries.committed import committed_results
-    from timetrial.harness.entries.submitting import remove_unused_texts, write_leaderboards
+    from timetrial.harness.entries.submitting import rewrite
     from timetrial.harness.planning import places
-    from timetrial.harness.report.boards import read_boards
 
-    results = committed_results(places.RESULTS)
-    if results is None:
-        raise UsageError(f"{places.RESULTS}: no entry is committed yet, so there is no leaderboard to write")
-    boards = read_boards([results], allow_mixed_hardware=allow_mixed_hardware)
-    remove_unused_texts(places.RESULTS)
-    for file in write_leaderboards(places.RESULTS, boards):
+    for file in rewrite(places.RESULTS, allow_mixed_hardware):
         print(file)
     return 0
 

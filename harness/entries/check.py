@@ -7,6 +7,7 @@ from pathlib import Path
 
 from timetrial.harness import UsageError
 from timetrial.harness.entries.committed import CommittedEntry, CommittedResults, metadata_of
+from timetrial.harness.entries.numbers import boards_by_name, files_with_numbers, find_wrong_numbers
 from timetrial.harness.entries.sources import find_text_problems
 from timetrial.harness.entries.submitting import environment_problems, write_leaderboards
 from timetrial.harness.planning.catalogue import hash_source
@@ -35,8 +36,10 @@ def check_results(results: CommittedResults, root: Path, allow_mixed_hardware: b
         return [str(error)]
     with tempfile.TemporaryDirectory(prefix="timetrial-check-") as folder:
         written = write_leaderboards(root, boards, into=Path(folder))
+        by_name = boards_by_name(boards)
+        numbers = [problem for file in files_with_numbers(root) for problem in find_wrong_numbers(file, by_name)]
         pairs = [(root / path.relative_to(folder), path) for path in written if path.name in CHECKED]
-        return [problem for there, computed in pairs for problem in compare_files(there, computed)]
+        return [problem for there, computed in pairs for problem in compare_files(there, computed)] + numbers
 
 
 def _check_entry(entry: CommittedEntry) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from timetrial.harness import UsageError
 from timetrial.harness.entries.committed import CommittedEntry, committed_results
+from timetrial.harness.entries.numbers import boards_by_name, files_with_numbers, insert_numbers
 from timetrial.harness.entries.sources import is_name
 from timetrial.harness.planning import places
 from timetrial.harness.planning.catalogue import find_submission, hash_source
@@ -157,7 +158,30 @@ def add_entry(candidate: Candidate, allow_mixed_hardware: bool = False) -> Chang
         raise
     shutil.rmtree(old, ignore_errors=True)
     remove_unused_texts(places.RESULTS)
-    return Change(before, after, tuple(write_leaderboards(places.RESULTS, [after])))
+    files = write_leaderboards(places.RESULTS, [after])
+    if files_with_numbers(places.RESULTS):
+        everything = read_boards([committed_results(places.RESULTS)], allow_mixed_hardware=allow_mixed_hardware)
+        files += write_numbers(places.RESULTS, everything)
+    return Change(before, after, tuple(files))
+
+
+def rewrite(root: Path, allow_mixed_hardware: bool = False) -> list[Path]:
+    """Write everything that follows from the committed records under `root` again, and list the files.
+
+    Raises `UsageError` where there is no record.
+    """
+    results = committed_results(root)
+    if results is None:
+        raise UsageError(f"{root}: no entry is committed yet, so there is no leaderboard to write")
+    boards = read_boards([results], allow_mixed_hardware=allow_mixed_hardware)
+    remove_unused_texts(root)
+    return write_leaderboards(root, boards) + write_numbers(root, boards)
+
+
+def write_numbers(root: Path, boards: list[Board]) -> list[Path]:
+    """Insert what the records give into the texts that hold marks, and list those that this changed."""
+    by_name = boards_by_name(boards)
+    return [file for file in files_with_numbers(root) if insert_numbers(file, by_name)]
 
 
 def remove_unused_texts(root: Path) -> None:
