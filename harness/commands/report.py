@@ -10,9 +10,7 @@ STYLES = ("paper", "talk")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="name or folder of a run, or of committed results")
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="where to write; by default report/ in the first run"
-    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where to write; by default report/ in the run")
     parser.add_argument("--style", default="paper", choices=STYLES, help="plots for a paper's column, or for a slide")
     parser.add_argument(
         "--allow-incomplete", action="store_true", help="count trials that crashed or are missing as misses"
@@ -24,9 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Write the report; return 1 where a submission has no score because it is incomplete."""
-    from timetrial.harness.entries.committed import CommittedResults
     from timetrial.harness.entries.find import find_run
-    from timetrial.harness.entries.submitting import write_leaderboards
     from timetrial.harness.report.boards import read_boards
     from timetrial.harness.report.markdown import leaderboard_markdown
     from timetrial.harness.report.write import write_report
@@ -35,11 +31,7 @@ def main(options: argparse.Namespace) -> int:
     boards = read_boards(
         runs, allow_incomplete=options.allow_incomplete, allow_mixed_hardware=options.allow_mixed_hardware
     )
-    committed = runs[0].root if isinstance(runs[0], CommittedResults) else None
-    if committed and not options.output:
-        files = write_leaderboards(committed, boards, options.allow_mixed_hardware)
-    else:
-        files = write_report(boards, options.output or runs[0].path / "report", style=options.style)
+    files = write_report(boards, options.output or runs[0].report, style=options.style)
     print("\n".join(leaderboard_markdown(board) for board in boards))
     for file in files:
         print(file)

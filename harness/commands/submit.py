@@ -1,6 +1,7 @@
 """Check a complete run of a submission and add it to the committed leaderboard in results/.
 
 With --check instead: find changed records, hand-edited scores and missing trials in what is committed.
+With --rewrite: write leaderboards, and the numbers in texts about them, again from the committed records.
 """
 
 import argparse
@@ -16,7 +17,9 @@ MOST_NAMED = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="submission to add")
     parser.add_argument("run", nargs="?", metavar="RUN", help="name or folder of the run that holds its trials")
-    parser.add_argument("--check", action="store_true", help="check the committed results instead; exit code 1: wrong")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--check", action="store_true", help="check the committed results instead; exit code 1: wrong")
+    instead.add_argument("--rewrite", action="store_true", help="write the committed leaderboards again instead")
     parser.add_argument(
         "--allow-mixed-hardware", action="store_true", help="compare times from different machines, and say so"
     )
@@ -24,12 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Add a run or check what is committed; return 1 where that fails, naming what is wrong."""
-    if options.check:
+    if options.check or options.rewrite:
+        option = "--check" if options.check else "--rewrite"
         if options.name:
-            raise UsageError(f"{options.name} with --check: give NAME and RUN to submit, or --check alone")
-        return _check(options.allow_mixed_hardware)
+            raise UsageError(f"{options.name} with {option}: give NAME and RUN to submit, or {option} alone")
+        return (_check if options.check else _rewrite)(options.allow_mixed_hardware)
     if not options.name or not options.run:
-        raise UsageError("give NAME and RUN, as in `timetrial submit my_optimizer my_run`, or --check")
+        raise UsageError("give NAME and RUN, as in `timetrial submit my_optimizer my_run`, or --check or --rewrite")
     return _submit(options.name, options.run, options.allow_mixed_hardware)
 
 
@@ -49,6 +53,9 @@ def _submit(name: str, run: str, allow_mixed_hardware: bool) -> int:
         print("\n".join(_describe(name, change)))
         for warning in change.after.warnings:
             print(f"warning: {warning}", file=sys.stderr)
+        for file in change.files:
+            if file.name == "README.md":
+                print(f"note: numbers in {file} are others now: read the sentences around them", file=sys.stderr)
     print("\nFor a pull request:")
     print(f"  git switch -c submit-{name}")
     print(f"  git add results submissions/{name}")
@@ -94,6 +101,15 @@ def _check(allow_mixed_hardware: bool) -> int:
         return 1
     trials = len(results.trials())
     print(f"{len(results.entries)} entries, {trials} trials: every record is whole, every score follows from them")
+    return 0
+
+
+def _rewrite(allow_mixed_hardware: bool) -> int:
+    from timetrial.harness.entries.submitting import rewrite
+    from timetrial.harness.planning import places
+
+    for file in rewrite(places.RESULTS, allow_mixed_hardware):
+        print(file)
     return 0
 
 

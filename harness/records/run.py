@@ -28,9 +28,15 @@ class Run:
         """Where the records and logs of cluster jobs are."""
         return self.path / "jobs"
 
+    @property
+    def report(self) -> Path:
+        """Where its report goes if nobody names another folder."""
+        return self.path / "report"
+
     def source(self, submission: str) -> Path:
         return self.path / submission / "source"
 
-    def source_of(self, folder: TrialFolder) -> Path:
-        """Where the copy of the source is that a trial ran."""
-        return self.source(folder.path.relative_to(self.path).parts[0])
+    def source_of(self, folder: TrialFolder) -> dict[str, Path]:
+        """List the source files that a trial ran, by their names in the copy: `submission.py`, `shared/NAME.py`."""
+        copy = self.source(folder.path.relative_to(self.path).parts[0])
+        return {path.relative_to(copy).as_posix(): path for path in sorted(copy.rglob("*")) if path.is_file()}

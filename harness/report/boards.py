@@ -26,8 +26,8 @@ class Board:
     """The rows of `read_trials` that are on this leaderboard."""
     folders: dict[str, TrialFolder]
     """Where the records of a trial are, by its `path` in the table."""
-    sources: dict[str, Path]
-    """For each submission, the copy of its source that ran."""
+    sources: dict[str, dict[str, Path]]
+    """For each submission, the source files that ran, by their names."""
 
     @property
     def suite(self) -> str:
@@ -112,12 +112,12 @@ def read_boards(
     trials = read_trials(runs)
     check_hardware(trials, allow_mixed_hardware)
     folders = {str(folder.path): folder for run in runs for folder in run.trials()}
-    sources = {str(folder.path): run.source_of(folder) for run in runs for folder in run.trials()}
+    runs_of = {str(folder.path): run for run in runs for folder in run.trials()}
     boards = []
     for scores in score_leaderboards(trials, allow_incomplete=allow_incomplete):
         here = trials[(trials["suite"] == scores.suite) & (trials["ruleset"] == scores.ruleset)]
         first = here.drop_duplicates("submission")
-        its_sources = {row.submission: sources[row.path] for row in first.itertuples()}
+        its_sources = {row.submission: runs_of[row.path].source_of(folders[row.path]) for row in first.itertuples()}
         boards.append(Board(scores, here.reset_index(drop=True), folders, its_sources))
     return boards
 

@@ -2,13 +2,13 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from timetrial.harness import UsageError
-from timetrial.harness.planning.catalogue import SubmissionFolder, find_submission
+from timetrial.harness.planning.catalogue import SubmissionFolder, read_submission
 from timetrial.harness.planning.search_space import Range, SearchSpace
 from timetrial.harness.report.boards import Board
 from timetrial.harness.report.colours import line_styles
@@ -139,15 +139,14 @@ def _result(result: WorkloadResult) -> list[Any]:
 
 def _submission(board: Board, name: str, winners: Any, folder: Path, texts: Texts) -> dict[str, Any]:
     """Describe a submission: its metadata and source as they ran, its winning trials and all of its trials."""
-    source = board.sources[name]
-    files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else []
+    files = {its: path for its, path in sorted(board.sources[name].items()) if path.is_file()}
     rows = board.trials[board.trials["submission"] == name]
     best = winners[winners["submission"] == name].sort_values(["workload", "study"])
     points = [board.folders[path].read_spec().hyperparameters for path in best["path"]]
     names = list(dict.fromkeys(key for point in points for key in point))
     return {
-        **_metadata(source),
-        "files": {str(path.relative_to(source)): texts.place(path.read_text(errors="replace")) for path in files},
+        **_metadata(name, files),
+        "files": {its: texts.place(path.read_text(errors="replace")) for its, path in files.items()},
         "hyperparameters": names,
         "winners": [
             [row.workload, row.study, row.trial, number(row.time_to_target), [_value(point.get(key)) for key in names]]
@@ -157,9 +156,11 @@ def _submission(board: Board, name: str, winners: Any, folder: Path, texts: Text
     }
 
 
-def _metadata(source: Path) -> dict[str, Any]:
+def _metadata(name: str, files: Mapping[str, Path]) -> dict[str, Any]:
     try:
-        metadata = find_submission(source.name, source.parent)
+        if "submission.yaml" not in files:
+            raise UsageError("no submission.yaml is in the copy of its source")
+        metadata = read_submission(name, files["submission.yaml"])
     except UsageError as error:
         return {"description": f"No description: {error}", "author": "", "references": [], "licence": "", "space": []}
     return {

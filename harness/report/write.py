@@ -44,9 +44,14 @@ def write_report(
     return files
 
 
-def write_page(boards: Sequence[Board], path: Path, links_from: Path) -> Path:
-    """Write the page of several leaderboards; its links are relative to `links_from`."""
-    return _write(path, leaderboard_page(boards, [training_curves(board) for board in boards], links_from))
+def write_profile(board: Board, path: Path) -> Path:
+    """Write the performance profiles alone, as SVG: the picture of a leaderboard that is committed."""
+    from timetrial.harness.report import plots
+    from timetrial.harness.report.style import plotting
+
+    with plotting("paper"):
+        plots.plot_profiles(board.scores.by_time, board.plot_frame).savefig(path, metadata={"Date": None})
+    return path
 
 
 def write_plots(
