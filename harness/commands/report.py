@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-EXAMPLE = "timetrial report quickstart && open results/runs/quickstart/report/leaderboard.html"
+EXAMPLE = "timetrial report quickstart --style talk"
 STYLES = ("paper", "talk")
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from timetrial.harness import UsageError
+from timetrial.harness.planning import places
 
 EXAMPLE = "timetrial submit my_optimizer my_run        timetrial submit --check"
 MOST_NAMED = 20
@@ -27,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Add a run or check what is committed; return 1 where that fails, naming what is wrong."""
+    if places.CLONE is None:
+        raise UsageError(f"the leaderboards are in a clone of TimeTrial: run this in one (git clone {places.HOMEPAGE})")
     if options.check or options.rewrite:
         option = "--check" if options.check else "--rewrite"
         if options.name:
@@ -89,7 +92,6 @@ def _describe(name: str, change) -> list[str]:
 def _check(allow_mixed_hardware: bool) -> int:
     from timetrial.harness.entries.check import check_results
     from timetrial.harness.entries.committed import committed_results
-    from timetrial.harness.planning import places
 
     results = committed_results(places.RESULTS)
     if results is None:

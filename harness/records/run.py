@@ -8,7 +8,7 @@ from timetrial.harness.records.files import TrialFolder
 
 
 class Run:
-    """`results/runs/RUN`, or any folder laid out like it."""
+    """A folder of `RUNS`, or any laid out like it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

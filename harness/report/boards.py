@@ -134,7 +134,7 @@ def target_metric(workload: WorkloadSpec, ended: Iterable[TrialFolder]) -> Targe
     """Find the metric that the target of `workload` is on, from trials that have ended.
 
     It is the one by which a trial ends when it comes to the target, and never before. Where trials leave a choice, the
-    workload's class is asked, which imports torch. Raises `UsageError` where this clone has no such class.
+    workload's class is asked, which imports torch. Raises `UsageError` where there is no such class.
     """
     possible: set[tuple[str, bool]] | None = None
     for folder in ended:
@@ -150,7 +150,7 @@ def target_metric(workload: WorkloadSpec, ended: Iterable[TrialFolder]) -> Targe
         found = workload_class(workload.implementation)
     except (ImportError, AttributeError, ValueError):
         raise UsageError(
-            f"workload {workload.name}: no {workload.implementation} in this clone: check out the commit that ran it"
+            f"workload {workload.name}: there is no {workload.implementation} here: use the version that ran it"
         ) from None
     return TargetMetric(found.metric, found.higher_is_better)
 

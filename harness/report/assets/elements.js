@@ -61,6 +61,16 @@ const times = (value) => (value === null ? "–" : `${value < 10 ? value.toFixed
 function mark(name) {
   const [colour, dash] = board().styles[name];
   const svg = drawn("svg", { class: "mark", width: 26, height: 10, "aria-hidden": "true" });
-  svg.append(drawn("line", { x1: 1, x2: 25, y1: 5, y2: 5, stroke: colour, "stroke-width": 3, "stroke-dasharray": dash.join(" ") }));
+  svg.append(
+    drawn("line", {
+      x1: 1,
+      x2: 25,
+      y1: 5,
+      y2: 5,
+      stroke: colour,
+      "stroke-width": 3,
+      "stroke-dasharray": dash.join(" "),
+    }),
+  );
   return svg;
 }

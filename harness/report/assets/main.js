@@ -2,7 +2,11 @@
 /* The choices at the top, and drawing everything that depends on them. */
 
 function chooser(id, title, options, chosen, choose) {
-  const list = element("select", { id, onchange: (event) => choose(event.target.value) }, ...options.map((option) => element("option", { value: option }, option)));
+  const list = element(
+    "select",
+    { id, onchange: (event) => choose(event.target.value) },
+    ...options.map((option) => element("option", { value: option }, option)),
+  );
   list.value = chosen;
   return options.length > 1 ? [element("label", { for: id }, title), list] : [];
 }
@@ -18,14 +22,48 @@ function drawChoices() {
   const { suite, ruleset } = board();
   const suites = [...new Set(DATA.boards.map((one) => one.suite))];
   const rulesets = DATA.boards.filter((one) => one.suite === suite).map((one) => one.ruleset);
-  const by = (key, title) => element("button", { type: "button", "data-measure": key, "aria-pressed": state.measure === key, onclick: () => { state.measure = key; draw(); document.querySelector(`[data-measure=${key}]`).focus(); } }, title);
-  const filter = element("input", { type: "search", id: "filter", placeholder: "filter submissions", "aria-label": "Filter submissions by text", oninput: (event) => { state.filter = event.target.value; drawFiltered(); } });
+  const by = (key, title) =>
+    element(
+      "button",
+      {
+        type: "button",
+        "data-measure": key,
+        "aria-pressed": state.measure === key,
+        onclick: () => {
+          state.measure = key;
+          draw();
+          document.querySelector(`[data-measure=${key}]`).focus();
+        },
+      },
+      title,
+    );
+  const filter = element("input", {
+    type: "search",
+    id: "filter",
+    placeholder: "filter submissions",
+    "aria-label": "Filter submissions by text",
+    oninput: (event) => {
+      state.filter = event.target.value;
+      drawFiltered();
+    },
+  });
   filter.value = state.filter;
-  place("choices",
+  place(
+    "choices",
     ...chooser("suite", "suite", suites, suite, (value) => chooseBoard(value, ruleset)),
     ...chooser("ruleset", "ruleset", rulesets, ruleset, (value) => chooseBoard(suite, value)),
-    ...(board().measures.steps ? [element("span", { class: "switch", role: "group", "aria-label": "Measure" }, by("time", "time"), by("steps", "steps"))] : []),
-    filter);
+    ...(board().measures.steps
+      ? [
+          element(
+            "span",
+            { class: "switch", role: "group", "aria-label": "Measure" },
+            by("time", "time"),
+            by("steps", "steps"),
+          ),
+        ]
+      : []),
+    filter,
+  );
 }
 
 function drawFiltered() {
@@ -46,7 +84,10 @@ function draw() {
 
 function openLinked() {
   const fold = location.hash.startsWith("#submission-") && document.getElementById(location.hash.slice(1));
-  if (fold) { fold.open = true; fold.scrollIntoView(); }
+  if (fold) {
+    fold.open = true;
+    fold.scrollIntoView();
+  }
 }
 
 let lastWidth = window.innerWidth;
