@@ -38,8 +38,9 @@ def orthogonalize(matrices: Tensor, coefficients: Coefficients, margin: float = 
 class OrthogonalizedMomentum(ForeachOptimizer):
     """B <- momentum B + G; W <- W - lr sqrt(max(1, rows / columns)) orthogonalize(G + momentum B) (Jordan et al. 2024).
 
-    A convolution kernel is the matrix (output channels) x (input channels, height, width). B is kept times
-    1 - momentum, which the orthogonalization cancels. Matrices of one shape are orthogonalized together.
+    A convolution kernel is the matrix (output channels) x (input channels, height, width), and its step is lr itself,
+    as its author has it. B is kept times 1 - momentum, which the orthogonalization cancels. Matrices of one shape are
+    orthogonalized together.
     """
 
     buffers = ("momentum_buffer",)
@@ -58,9 +59,10 @@ class OrthogonalizedMomentum(ForeachOptimizer):
         for pairs in by_shape.values():
             matrices = torch.stack([update.flatten(1) for _, update in pairs])
             rows, columns = matrices.shape[1:]
+            scale = max(1.0, rows / columns) ** 0.5 if pairs[0][0].ndim == 2 else 1.0
             updates = orthogonalize(matrices, self.coefficients, self.margin)
             for (weight, _), update in zip(pairs, updates, strict=True):
-                weight.add_(update.view_as(weight), alpha=-group["lr"] * max(1.0, rows / columns) ** 0.5)
+                weight.add_(update.view_as(weight), alpha=-group["lr"] * scale)
 
 
 def muon(
@@ -70,8 +72,12 @@ def muon(
     coefficients: Coefficients,
     margin: float = 1.0,
 ) -> Combined:
-    """Build it for hidden matrices and convolution kernels, and AdamW with a learning rate of its own for the rest."""
-    matrices, rest = matrices_and_rest(model, task, hyperparameters.weight_decay)
+    """Build it for hidden matrices and convolution kernels, and AdamW with a learning rate of its own for the rest.
+
+    `weight_decay` is that of the matrices; the rest has what makes lr weight_decay the same for every parameter.
+    """
+    ratio = hyperparameters.learning_rate / hyperparameters.adam_learning_rate
+    matrices, rest = matrices_and_rest(model, task, hyperparameters.weight_decay, rest_ratio=ratio)
     return Combined(
         OrthogonalizedMomentum(
             matrices, coefficients, margin, lr=hyperparameters.learning_rate, momentum=hyperparameters.momentum
@@ -80,6 +86,6 @@ def muon(
             rest,
             lr=hyperparameters.adam_learning_rate,
             betas=(hyperparameters.beta1, hyperparameters.beta2),
-            fused=True,
+            foreach=True,
         ),
     )

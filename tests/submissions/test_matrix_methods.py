@@ -7,7 +7,10 @@ from tests.submissions.equations import STEPS, assert_follows
 from tests.submissions.test_first_order import ADAM
 from timetrial.submissions.muon.submission import NEWTON_SCHULZ
 from timetrial.submissions.muon_polar_express.submission import OPTIMAL, POLAR_EXPRESS, SAFETY
-from timetrial.submissions.orthogonalized_momentum import orthogonalize
+from timetrial.submissions.eigen import eigh
+from timetrial.submissions.kronecker import inverse_root
+from timetrial.submissions.orthogonalized_momentum import OrthogonalizedMomentum, orthogonalize
+from timetrial.submissions.shampoo.submission import root
 
 MUON = {
     "learning_rate": 0.05,
@@ -112,6 +115,19 @@ def test_polar_express_polynomials_are_the_best_of_their_degree():
     assert high < 1.13
 
 
+def test_muon_scales_the_steps_of_tall_matrices_and_of_no_kernel():
+    torch.manual_seed(0)
+    gradient = torch.randn(16, 8)
+    steps = []
+    for shape in ((16, 8), (16, 8, 1, 1)):
+        weight = torch.nn.Parameter(torch.zeros(shape))
+        weight.grad = gradient.reshape(shape).clone()
+        OrthogonalizedMomentum([weight], NEWTON_SCHULZ, lr=1.0, momentum=0.9).step()
+        steps.append(weight.detach().flatten(1))
+    assert torch.allclose(steps[0], steps[1] * 2**0.5, atol=1e-6)
+    assert 0.6 < torch.linalg.svdvals(steps[1]).max() < 1.3
+
+
 def block_shampoo(combine):
     """Write out blocked Shampoo with Adam's grafting; `combine(a, b, direction)` gets the inverse fourth roots."""
 
@@ -211,9 +227,45 @@ def test_soap(max_size):
             if t == 0:
                 ql, qr = (torch.linalg.eigh(x)[1].flip(1) for x in (left, right))
             elif t % h.update_every == 0:
-                ql, qr = (torch.linalg.qr(x @ q)[0] for x, q in ((left, ql), (right, qr)))
+                for side, (x, q) in enumerate(((left, ql), (right, qr))):
+                    if len(q) <= max_size:  # sorted by what the eigenvalues now seem to be, and v with it
+                        order = torch.argsort((q.T @ x @ q).diag(), descending=True)
+                        v = v[order] if side == 0 else v[:, order]
+                        q = torch.linalg.qr(x @ q[:, order])[0]
+                    ql, qr = (q, qr) if side == 0 else (ql, q)
             ql, qr = (q if len(q) <= max_size else torch.eye(len(q)).double() for q in (ql, qr))
             w = w.reshape(shape)
         return w
 
     assert_follows("soap", ADAM | {"max_size": max_size, "update_every": 2}, equations)
+
+
+def test_a_root_of_shampoo_is_bounded_by_its_epsilon_in_float32():
+    """Rounding of a factor with a large eigenvalue must not leave one far below epsilon, where the factor began."""
+    torch.manual_seed(0)
+    vector = torch.randn(512)
+    factor = 1e3 * torch.outer(vector, vector) / vector.square().sum() + 1e-4 * torch.eye(512)
+    exact = power(factor.double(), -1 / 4)
+    assert exact.norm() < 10 * 512**0.5
+    assert root(factor, -1 / 4, 1e-4).norm() <= 1.01 * exact.norm()
+    assert inverse_root(factor, 4, 1e-6).norm() <= 1.01 * exact.norm()
+
+
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
+def test_eigenvalues_of_what_is_not_finite_are_not_a_number(wrong):
+    spoilt = torch.randn(5, 5, generator=torch.Generator().manual_seed(0))
+    spoilt = spoilt @ spoilt.T
+    spoilt[2, 3] = spoilt[3, 2] = wrong
+    values, vectors = eigh(spoilt)  # LAPACK raises on NaN
+    assert values.shape == (5,) and vectors.shape == (5, 5)
+    assert not values.isfinite().any()
+    for result in (root(spoilt, -1 / 4, 1e-4), inverse_root(spoilt, 4, 1e-6)):
+        assert not result.isfinite().any()
+
+
+def test_eigenvalues_of_finite_matrices_are_lapacks():
+    matrix = torch.randn(6, 6, generator=torch.Generator().manual_seed(0))
+    matrix = matrix @ matrix.T
+    values, vectors = eigh(matrix)
+    assert torch.equal(values, torch.linalg.eigh(matrix)[0])
+    assert torch.allclose(vectors @ values.diag() @ vectors.T, matrix, atol=1e-5)
