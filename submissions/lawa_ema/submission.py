@@ -10,7 +10,6 @@ from timetrial.submissions.averaging import AveragingSubmission
 from timetrial.submissions.optimizers import nadamw
 from timetrial.submissions.schedules import cosine_with_warmup
 
-
 START = 0.02
 """The share of the step hint after which snapshots begin, as in AlgoPerf's."""
 

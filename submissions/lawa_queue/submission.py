@@ -1,11 +1,10 @@
-"""LAWA: NAdamW, evaluated at the mean of the last k snapshots of its weights (Kaddour 2022), as in AlgoPerf's LAWA-queue."""
+"""LAWA: NAdamW, evaluated at the mean of the last k snapshots of its weights (Kaddour 2022; AlgoPerf's LAWA-queue)."""
 
 import torch
 
 from timetrial.submissions.averaging import AveragingSubmission
 from timetrial.submissions.optimizers import nadamw
 from timetrial.submissions.schedules import cosine_with_warmup
-
 
 START = 0.02
 """The share of the step hint after which snapshots begin, as in AlgoPerf's."""

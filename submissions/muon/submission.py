@@ -1,7 +1,7 @@
 """Muon: momentum orthogonalized by five quintic Newton-Schulz steps (Jordan et al. 2024).
 
 Hidden matrices take Muon's update with a step of sqrt(max(1, rows / columns)) times the learning rate, convolution
-kernels with the learning rate itself, as its author has it; embeddings, the output layer, norms and biases take AdamW's.
+kernels with the learning rate itself, as its author has it; embeddings, output layer, norms and biases take AdamW's.
 """
 
 from timetrial.submissions.orthogonalized_momentum import muon

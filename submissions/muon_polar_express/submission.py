@@ -1,5 +1,6 @@
-"""Muon with the Polar Express in place of Newton-Schulz: another polynomial at each step, each the best for what the
-last has left (Amsel et al. 2025, algorithm 1, for singular values down to 0.001, with its safety factor)."""
+"""Muon with the Polar Express in place of Newton-Schulz: another polynomial at each step, the best for what the last
+has left, but cushioned: for no singular value below 0.024 of the largest (Amsel et al. 2025, algorithm 1, for singular
+values down to 0.001, with its safety factor)."""
 
 from timetrial.submissions.orthogonalized_momentum import muon
 from timetrial.submissions.schedules import cosine_with_warmup

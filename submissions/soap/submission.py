@@ -1,9 +1,9 @@
 """SOAP: Adam in the eigenbasis of Shampoo's factors (Vyas et al. 2025, algorithms 3 and 4).
 
 Each matrix is rotated by the eigenvectors of L and R, which a step of orthogonal iteration refreshes every
-`update_every` steps, sorted by their eigenvalues, and the second moment with them; a side above `max_size` is not rotated. A convolution kernel is the matrix (output channels) x
-(input channels, height, width). As in its authors' code the first step only begins L and R, and vectors take Adam's
-update.
+`update_every` steps, sorted by their eigenvalues, and the second moment with them; a side above `max_size` is not
+rotated. A convolution kernel is the matrix (output channels) x (input channels, height, width). As in its authors' code
+the first step only begins L and R, and vectors take Adam's update.
 """
 
 import torch

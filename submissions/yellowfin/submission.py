@@ -27,7 +27,8 @@ class YellowFin(L2):
     buffers = ("v",)
 
     def __init__(self, parameters, window=20, **options):
-        super().__init__(parameters, window=window, curvatures=[], averages={}, h_max=math.inf, threshold=math.inf, **options)
+        unknown = {"curvatures": [], "averages": {}, "h_max": math.inf, "threshold": math.inf}
+        super().__init__(parameters, window=window, **unknown, **options)
 
     def smoothed(self, name, value):
         """Update the exponential average `name` with `value`, and give it without the bias of its zero start."""

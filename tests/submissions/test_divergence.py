@@ -60,17 +60,17 @@ def test_a_rate_far_too_large_raises_nothing(name, workload_name):
     with torch.no_grad():
         for p in model.parameters():
             p.mul_(torch.nan)
-    for _ in range(3):
+    for _ in range(5):
         submission.training_step(next_batch())
     with submission.prepare_for_evaluation():
         assert not all(p.isfinite().all() for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", ["shampoo", "soap", "caspr", "yellowfin", "muon"])
+@pytest.mark.parametrize("name", ["shampoo", "soap", "yellowfin"])
 def test_a_trial_that_diverges_is_not_crashed(name):
     """The same through the real referee."""
     overrides = [f"submission={name}", "suite=quickstart", "ruleset=external", "data=synthetic", "max_steps=40"]
-    plan = make_plan(compose(overrides), torch.device("cpu"), threads=1)
+    plan = make_plan(compose(overrides), "cpu", threads=1)
     first = next(spec for spec in plan if spec.workload.name == "cifar_resnet")
     spec = replace(
         first, hyperparameters=far_too_large(name), workload=replace(first.workload, eval_every=20, step_hint=10)

@@ -5,10 +5,10 @@ import torch
 
 from tests.submissions.equations import STEPS, assert_follows
 from tests.submissions.test_first_order import ADAM
-from timetrial.submissions.muon.submission import NEWTON_SCHULZ
-from timetrial.submissions.muon_polar_express.submission import OPTIMAL, POLAR_EXPRESS, SAFETY
 from timetrial.submissions.eigen import eigh
 from timetrial.submissions.kronecker import inverse_root
+from timetrial.submissions.muon.submission import NEWTON_SCHULZ
+from timetrial.submissions.muon_polar_express.submission import OPTIMAL, POLAR_EXPRESS, SAFETY
 from timetrial.submissions.orthogonalized_momentum import OrthogonalizedMomentum, orthogonalize
 from timetrial.submissions.shampoo.submission import root
 

@@ -127,7 +127,7 @@ def test_amos_takes_the_scale_of_a_weight_from_its_place():
 
 
 class YellowFinByHand:
-    """The authors' code for one list of numbers, in plain Python: `step(g)` gives the clipped gradient and both rates."""
+    """The authors' code for one list of numbers, in plain Python; `step` gives the clipped list, momentum and rate."""
 
     def __init__(self, beta):
         self.beta, self.t, self.window, self.averages = beta, 0, [], {}
