@@ -8,7 +8,7 @@ that is preconditioned.
 
 import torch
 
-from timetrial.submissions.eigen import eigh
+from timetrial.submissions.decompositions import eigh
 from timetrial.submissions.foreach import ForeachOptimizer
 from timetrial.submissions.parameter_groups import decay_groups
 from timetrial.submissions.schedules import cosine_with_warmup

@@ -29,7 +29,8 @@ REQUIRED = {
     *("yellowfin", "demon", "adaplus", "adan", "ademamix", "muon", "muon_polar_express", "shampoo", "soap", "caspr"),
     *("distributed_shampoo", "schedule_free_adamw", "generalized_adam", "cyclic_lr", "nadamp", "baseline", "amos"),
     *("lawa_queue", "lawa_ema", "schedule_free_prodigy", "prodigy", "dadapt_adam", "swa", "constant", "step_decay"),
-    *("cosine_restarts", "inverse_sqrt", "linear_decay", "wsd", "exponential_growing"),
+    *("cosine_restarts", "inverse_sqrt", "linear_decay", "wsd", "exponential_growing", "plateau", "cyclic_cosine"),
+    *("caspr_adaptive", "adam_uncorrected", "lmo", "muon_exact", "muon_cubic"),
 }
 """The algorithms that the collection promises."""
 
@@ -98,7 +99,7 @@ def test_biases_and_norms_have_no_weight_decay(name):
 
 L2 = {
     *("sgd", "momentum", "nesterov", "aggmo", "qhm", "demon", "yellowfin", "swa", "constant", "step_decay"),
-    *("exponential_growing", "adam", "adadelta"),
+    *("exponential_growing", "plateau", "adam", "adadelta"),
 }
 """Submissions whose weight decay is an L2 term of the gradient (submissions/README.md)."""
 WITHOUT_RATE = {"prodigy", "schedule_free_prodigy", "dadapt_adam", "amos"}
