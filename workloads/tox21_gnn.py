@@ -95,7 +95,7 @@ def average_precision(scores: Tensor, labels: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Tox21Gnn(Workload):
-    """Predicts which of 12 assays a molecule responds to: 80 % of the molecules to train, 10 % to validate, 10 % to test.
+    """Predicts which of 12 assays a molecule responds to: 80 % of molecules to train, 10 % to validate, 10 % to test.
 
     A batch is one graph of many parts, as large as its molecules are; labels that are missing count for nothing.
     """
