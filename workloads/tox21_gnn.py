@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,12 +19,13 @@ from timetrial.workloads.sources.tox21 import ASSAYS, ATOM_VALUES, BOND_VALUES, 
 class Table(nn.Embedding):
     """One table for several features, int64 [..., features]; the vectors of an item's features are added up."""
 
-    def __init__(self, values: tuple[int, ...], width: int) -> None:
-        super().__init__(sum(values), width)
-        self.starts = [sum(values[:feature]) for feature in range(len(values))]
-
     def forward(self, features: Tensor) -> Tensor:
-        return F.embedding(features + torch.tensor(self.starts, device=features.device), self.weight).sum(-2)
+        return super().forward(features).sum(-2)
+
+
+def in_one_table(features: np.ndarray, values: tuple[int, ...]) -> np.ndarray:
+    """Number the values of several features, [..., features], on from each other: any number below the sum is valid."""
+    return features + np.cumsum((0, *values[:-1])).astype(features.dtype)
 
 
 class MessagePassing(nn.Module):
@@ -37,7 +39,7 @@ class MessagePassing(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.sender = nn.Linear(width, width, bias=False)
         self.receiver = nn.Linear(width, width)
-        self.bonds = Table(BOND_VALUES, width)
+        self.bonds = Table(sum(BOND_VALUES), width)
         self.update_in = nn.Linear(2 * width, 2 * width)
         self.update_out = nn.Linear(2 * width, width)
         self.activation = ACTIVATIONS[activation]()
@@ -59,7 +61,7 @@ class GraphNetwork(nn.Module):
 
     def __init__(self, layers: int, width: int, activation: str) -> None:
         super().__init__()
-        self.atoms = Table(ATOM_VALUES, width)
+        self.atoms = Table(sum(ATOM_VALUES), width)
         self.blocks = nn.ModuleList(MessagePassing(width, activation) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.readout = nn.Linear(width, 2 * width)
@@ -127,8 +129,12 @@ class Tox21Gnn(Workload):
         return build(lambda: GraphNetwork(self.layers, self.width, self.activation), std, generator)
 
     def load_all(self, split: str, source: DataSource) -> Data:
-        """Load the arrays of `sources.tox21`, split at random."""
+        """Load the arrays of `sources.tox21`, split at random; features are numbered as `in_one_table` does."""
         arrays = synthetic_molecules() if source.kind == "synthetic" else tox21(source)
+        arrays |= {
+            "atoms": in_one_table(arrays["atoms"], ATOM_VALUES),
+            "bonds": in_one_table(arrays["bonds"], BOND_VALUES),
+        }
         molecules = len(arrays["labels"])
         ends = {"train": (0, 8), "validation": (8, 9), "test": (9, 10)}[split]
         chosen = shuffled(molecules)[slice(*(molecules * end // 10 for end in ends))]
