@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, metavar="DIR", help="where to write; by default report/ in the first run"
     )
     parser.add_argument("--style", default="paper", choices=STYLES, help="plots for a paper's column, or for a slide")
+    parser.add_argument("--clock", help="measured, paced or steps; by default paced where the records have it")
     parser.add_argument(
         "--allow-incomplete", action="store_true", help="count trials that crashed or are missing as misses"
     )
@@ -33,7 +34,10 @@ def main(options: argparse.Namespace) -> int:
 
     runs = [find_run(name) for name in options.runs]
     boards = read_boards(
-        runs, allow_incomplete=options.allow_incomplete, allow_mixed_hardware=options.allow_mixed_hardware
+        runs,
+        clock=options.clock,
+        allow_incomplete=options.allow_incomplete,
+        allow_mixed_hardware=options.allow_mixed_hardware,
     )
     committed = runs[0].root if isinstance(runs[0], CommittedResults) else None
     if committed and not options.output:
