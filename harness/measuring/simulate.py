@@ -118,7 +118,7 @@ def covers(estimate: Estimate, truth: float) -> bool:
 
 
 def simulate_pairs(sources: Sequence[Source], slower: float, shape: Shape, repetitions: int, seed: int) -> dict:
-    """Let a submission race one that is `slower`: how often is it found, and does the interval hold the true speed-up?"""
+    """Let a submission race one that is `slower`: how often is it found, does the interval hold the true speed-up?"""
     generator = np.random.default_rng(seed)
     found, wrong, covered, on_the_way, on_the_way_wrong = [], [], [], [], []
     for repetition in range(repetitions):
@@ -187,7 +187,9 @@ def report(name: str, sources: Sequence[Source], shape: Shape, repetitions: int,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", nargs="?", default=str(RESULTS / "mini"), help="a run or committed results")
-    parser.add_argument("--repetitions", type=int, default=400, help="simulated pairs for each row; half as many boards")
+    parser.add_argument(
+        "--repetitions", type=int, default=400, help="simulated pairs for each row; half as many boards"
+    )
     parser.add_argument("--output", type=Path, default=RESULTS / "benchmark" / "scoring_simulation.md")
     options = parser.parse_args()
     trials = read_trials([find_run(options.results)])
@@ -200,8 +202,9 @@ def main() -> None:
         parts.append(report(name, read_sources(rows, clock), shape, options.repetitions, print))
     introduction = (
         "# How often the scores' claims are true\n\n"
-        "`scripts/simulate_scoring` writes this file. A simulated submission draws its trials with replacement from those "
-        "that a recorded one ran. \"Found\" means that the 95 % interval of the speed-up lies on one side of 1; a field is "
+        "`scripts/simulate_scoring` writes this file. A simulated submission draws its trials with replacement from "
+        'those that a recorded one ran. "Found" means that the 95 % interval of the speed-up is on one side of 1; a '
+        "field is "
         "compared at simultaneous 95 %, so at most 5 % of boards should hold a false separation.\n"
         f"{options.repetitions} pairs for each row, {options.repetitions // 2} boards.\n\n"
     )

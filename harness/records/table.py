@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NOT_REACHED = float("inf")
 COUNTED = ("target_reached", "budget_exhausted")
-"""The statuses of a trial whose target may have been crossed: where the budget ended it, between its last evaluations."""
+"""The statuses of a trial that may have crossed its target: where the budget ended it, between the last evaluations."""
 
 
 def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
@@ -25,13 +25,12 @@ def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     Columns: suite, suite_version, protocol (hash of what must be equal on one leaderboard, for each workload), ruleset,
     submission, workload, study, trial, status, reason ("": none); at the first evaluation at the target time_to_target
     (training seconds, measured), paced_time_to_target, steps_to_target (batches drawn), eval_index_at_target (-1);
-    crossing_paced, crossing_measured, crossing_steps: when the metric crossed the target between two evaluations, within
-    the budget; all six infinite where it never did; evaluations: an array with a row for each, (metric of the target,
+    crossing_paced, crossing_measured, crossing_steps: when the metric crossed the target between evaluations, within the
+    budget; all six infinite where it never did; evaluations: an array with a row for each, (metric of the target,
     paced seconds, measured seconds, steps); n_evals, last_paced, last_seconds, last_step, budget_seconds, budget_clock
-    (paced or measured, which the budget counts), target, metric and
-    higher_is_better (None: unknown), positions (where in its search space each
-    hyperparameter lies, from 0 to 1), provisional, optimizer_state_bytes, parameters, flags, machine, libraries,
-    data_hash, finished_at, path.
+    (paced or measured, which the budget counts), target, metric and higher_is_better (None: unknown), positions (where
+    in its search space each hyperparameter lies, from 0 to 1), provisional, optimizer_state_bytes, parameters, flags,
+    machine, libraries, data_hash, finished_at, path.
 
     Raises `UsageError` where there is no trial, or one trial stands in two runs.
     """

@@ -54,7 +54,7 @@ def training_curves(board: Board) -> list[WorkloadCurves]:
 
 
 def _studies(board: Board, workload: str, submission: str, metric: TargetMetric) -> list[NDArray]:
-    """Give for each study the evaluations of its best trial: the first to its target, else the one that came nearest."""
+    """Give of each study the evaluations of its best trial: the first to its target, else the one that came nearest."""
     rows = board.trials[(board.trials["workload"] == workload) & (board.trials["submission"] == submission)]
     crossing = f"crossing_{board.scores.clock}"
     studies = []

@@ -28,7 +28,9 @@ def leaderboard_markdown(board: Board) -> str:
     uncertain = [s for s in scores.standings if s.certificate and not s.certificate.holds]
     if uncertain:
         parts += ["## Without a tuning certificate"]
-        parts += ["\n".join(f"- {_escape(s.submission)}: {_escape('; '.join(s.certificate.reasons()))}" for s in uncertain)]
+        parts += [
+            "\n".join(f"- {_escape(s.submission)}: {_escape('; '.join(s.certificate.reasons()))}" for s in uncertain)
+        ]
     notes = [f"- {_escape(note)}" for note in _notes(board)]
     if notes:
         parts += ["## To know when reading this", "\n".join(notes)]

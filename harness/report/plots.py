@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MARKERS = "osD^vP*X<"
 MOST_BANDS = 3
 """With more submissions than this their bands hide each other, and only those of the best are drawn."""
+LONGEST_OF_TWO = 16
+"""Letters of the longest name that leaves room for two columns of names with scores."""
 DARK = 2.6
 """The ratio from which cells of the heat map are too dark for black text."""
 
@@ -30,7 +32,8 @@ DARK = 2.6
 def plot_profiles(board: Leaderboard, frame: str) -> "Figure":
     """Draw everybody's performance profile for tau from 1 to 4 as steps, with bands behind the best `MOST_BANDS`."""
     names = [standing.submission for standing in board.standings]
-    figure = _figure(lines=20 + 1.3 * math.ceil(len(names) / 2))
+    legend_columns = 2 if max(map(len, names)) <= LONGEST_OF_TWO else 1
+    figure = _figure(lines=20 + 1.3 * math.ceil(len(names) / legend_columns))
     axes = figure.subplots()
     styles = line_styles(names)
     for place, standing in enumerate(board.standings):
@@ -52,7 +55,7 @@ def plot_profiles(board: Leaderboard, frame: str) -> "Figure":
     axes.set(xlim=(1, MAX_TAU), ylim=(0, 1), xticks=[1, 1.5, 2, 2.5, 3, 3.5, 4])
     axes.set_xlabel(f"τ: {clock_in_words(board.clock)} to target, relative to the fastest")
     axes.set_ylabel("expected share of workloads")
-    figure.legend(loc="outside lower center", ncols=2, title="submission (score)", title_fontsize="small")
+    figure.legend(loc="outside lower center", ncols=legend_columns, title="submission (score)", title_fontsize="small")
     _title(figure, "Performance profiles, with 95 % bands", frame)
     return figure
 
@@ -74,7 +77,7 @@ def plot_speedups(board: Leaderboard, frame: str) -> "Figure":
     axes.xaxis.set_major_formatter("{x:g}x")
     axes.minorticks_off()
     reference = board.of(board.reference).certificate
-    warning = "" if reference is None or reference.holds else " (without a tuning certificate)"
+    warning = "" if reference is None or reference.holds else "\n(a reference without a tuning certificate)"
     axes.set_xlabel(f"times sooner than {board.reference}{warning}")
     _title(figure, "Speed-ups, with 95 % intervals; filled: may be the best", frame)
     return figure
@@ -85,9 +88,9 @@ def _factors(axes: "Axes"):
     from matplotlib.ticker import FixedLocator
 
     low, high = axes.get_xlim()
-    grids = ((0.01, 0.1, 1, 10, 100), (0.1, 0.25, 0.5, 1, 2, 4, 10), (0.25, 0.5, 0.7, 1, 1.4, 2, 4), (0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5))
+    grids = ((0.1, 1, 10), (0.25, 0.5, 1, 2, 4), (0.5, 0.7, 1, 1.4, 2), (0.8, 1, 1.25))
     inside = [[tick for tick in grid if low <= tick <= high] for grid in grids]
-    return FixedLocator(next((ticks for ticks in inside if len(ticks) >= 4), inside[-1]))
+    return FixedLocator(next((ticks for ticks in inside if len(ticks) >= 3), inside[-1]))
 
 
 def _dots(board: Leaderboard, number: Callable[[Standing], Estimate], form: str) -> "tuple[Figure, Axes]":
@@ -151,7 +154,7 @@ def plot_times(board: Leaderboard, frame: str) -> "Figure":
     names = [standing.submission for standing in board.standings]
     workloads = list(board.standings[0].workloads)
     longest = max(len(word) for name in workloads for word in name.split("_"))
-    figure = _figure(lines=11 + 2.2 * len(names), columns=8 + max(5.2, 0.65 * longest) * len(workloads))
+    figure = _figure(lines=11 + 3.2 * len(names), columns=8 + max(5.2, 0.65 * longest) * len(workloads))
     axes = figure.subplots()
     ratios = [[min(s.workloads[name].ratio, MAX_TAU) for name in workloads] for s in board.standings]
     image = axes.imshow(ratios, cmap="cividis_r", vmin=1, vmax=MAX_TAU, aspect="auto")
@@ -179,7 +182,7 @@ def _write_cell(axes: "Axes", column: int, row: int, result: WorkloadResult, uni
         text, colour = "missed", "black"
     else:
         ratio = f"{result.ratio:.2f}x" if math.isfinite(result.ratio) else "not counted"
-        few = f" {percent(result.reach)}" if result.reach < 0.995 else ""
+        few = f"\n{percent(result.reach)} reach" if result.reach < 1 else ""
         text = f"{significant(result.value.value)} {unit}\n{ratio}{few}"
         colour = "white" if result.ratio > DARK else "black"
     box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if colour == "black" and "missed" in text else None

@@ -18,9 +18,9 @@ def anchor_of(trials: pd.DataFrame, reference: str) -> str:
 def budget_of(trials: pd.DataFrame, clock: str, anchor: str) -> float:
     """Find the budget on `clock` from the prepared trials of one workload; the same for everybody.
 
-    A budget counts one clock. On another it is what it buys the `anchor`: its median trial's reading of `clock` for each
-    second of the budget's clock, times the budget; without an anchor that of all trials. Where no budget is recorded it
-    is the longest that any trial ran.
+    A budget counts one clock. On another it is what it buys the `anchor`: its median trial's reading of `clock` for
+    each second of the budget's clock, times the budget; without an anchor that of all trials. Where no budget is
+    recorded it is the longest that any trial ran.
     """
     crossed = trials[crossing_column(clock)]
     budget = trials["budget_seconds"].max()

@@ -16,7 +16,7 @@ class WorkloadResult:
     """What a submission did on one workload."""
 
     value: Estimate
-    """Expected time to target of a study, a miss counting as the budget; under AlgoPerf's rules the median, inf: missed."""
+    """Expected time to target of a study, a miss counting as the budget; AlgoPerf's: the median, inf: missed."""
     ratio: float
     """Its value over the smallest of the field; inf under AlgoPerf's rules for a miss."""
     reach: float

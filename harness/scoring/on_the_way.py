@@ -12,10 +12,10 @@ RUNGS = 7
 def times_on_the_way(trials: pd.DataFrame, clock: str, anchor: str) -> Array | None:
     """Find when each of the prepared trials of one workload crossed each rung: (N, `RUNGS`), inf where it never did.
 
-    The rungs are the anchor's, the reference where it is there: of its trials that reach the target, the median of the best metric so far at 1/8, 2/8
-    ... 7/8 of the steps from the first evaluation to the crossing. Nobody else has a part in them. Where none of its
-    trials reaches the target, they are evenly spaced from the median metric of its first evaluations to the target. None
-    where it has no evaluation, or the table has none.
+    The rungs are those of the `anchor`, which is the reference where it is there: of its trials that reach the target,
+    the median of the best metric so far at 1/8, 2/8 ... 7/8 of the steps from the first evaluation to the crossing.
+    Nobody else has a part in them. Where none of its trials reaches the target, they are evenly spaced from the median
+    metric of its first evaluations to the target. None where it has no evaluation, or the table has none.
     """
     if "evaluations" not in trials or trials["higher_is_better"].dropna().empty:
         return None

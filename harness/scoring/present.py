@@ -82,8 +82,8 @@ def _who(board: Leaderboard) -> list[RenderableType]:
 def explanation(board: Leaderboard) -> str:
     """Say what the columns of a table mean, in one paragraph."""
     return (
-        f"speed-up: how many times sooner than {board.reference}, what the best of a study is expected to be worth; on the "
-        "way: the same for seven levels before the target; reach: the probability that one of the "
+        f"speed-up: how many times sooner than {board.reference}, what the best of a study is expected to be worth; on "
+        "the way: the same for seven levels before the target; reach: the probability that one of the "
         f"{board.study} reaches a target; may be best: nobody is faster at simultaneous 95 %, and "
         "separated from: who is faster or slower at simultaneous 95 %."
     )

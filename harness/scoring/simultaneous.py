@@ -18,9 +18,10 @@ def separated(log_times: Sequence[Array]) -> NDArray[np.bool_] | None:
     """Say of whom one can say who is faster, (S, S): whether row is faster than column, at simultaneous 95 %.
 
     `log_times` has for each workload (1 + K_w, S): all studies, then without each. A pair's statistic is the paired
-    difference over its jackknife error. How many independent comparisons all pairs amount to is told by the 95 % quantile
-    q of the largest statistic, drawn from a normal distribution with the jackknife's covariances (the max-t of Hothorn
-    et al. 2008); a pair is separated where its own t test rejects at the level 2 (1 - Phi(q)). None with one study.
+    difference over its jackknife error. How many independent comparisons all pairs amount to is told by the 95 %
+    quantile q of the largest statistic, drawn from a normal distribution with the jackknife's covariances (the max-t of
+    Hothorn et al. 2008); a pair is separated where its own t test rejects at the level 2 (1 - Phi(q)). None with one
+    study.
     """
     count = log_times[0].shape[1]
     pieces = [deviations(workload) / len(log_times) for workload in log_times]

@@ -125,13 +125,17 @@ def _race(
     times = trials[crossing_column(clock)].to_numpy(float)
     points = trials["positions"].to_numpy() if "positions" in trials else None
     ways = times_on_the_way(trials, clock, anchor)
-    rows = np.split(np.argsort(submission, kind="stable"), np.cumsum(np.bincount(submission, minlength=len(submissions))))
+    rows = np.split(
+        np.argsort(submission, kind="stable"), np.cumsum(np.bincount(submission, minlength=len(submissions)))
+    )
     cells, on_the_way = [], []
     for own in rows[: len(submissions)]:
         place = own[np.lexsort([trials["trial"].to_numpy()[own], study[own], times[own]])]
         cells.append(_cell(times[place], study[place], len(ids), study_size, budget, points, place))
         if ways is not None:
-            on_the_way.append(np.mean([_log_times(way[own], study[own], len(ids), study_size, budget) for way in ways.T], axis=0))
+            on_the_way.append(
+                np.mean([_log_times(way[own], study[own], len(ids), study_size, budget) for way in ways.T], axis=0)
+            )
     log_times = np.stack([cell.weights @ cell.log_times for cell in cells], axis=1)
     return Race(name, budget, cells, log_times, np.stack(on_the_way, axis=1) if on_the_way else None)
 
@@ -162,9 +166,7 @@ def _capped(times: Array, budget: float) -> Array:
 def _scores(race: Race) -> Array:
     """Compute what each submission earns on a workload, (1 + K, S)."""
     fastest = race.fastest[:, None]
-    return np.stack(
-        [np.einsum("kn,kn->k", c.weights * c.hits, credit(c.times / fastest)) for c in race.cells], axis=1
-    )
+    return np.stack([np.einsum("kn,kn->k", c.weights * c.hits, credit(c.times / fastest)) for c in race.cells], axis=1)
 
 
 def _profiles_at_taus(race: Race) -> Array:

@@ -75,7 +75,10 @@ def prepare_trials(trials: pd.DataFrame) -> pd.DataFrame:
     for column in ("submission", "workload"):
         trials[column] = trials[column].astype(str).astype("category")
     _check(trials)
-    reached, crossed = trials["status"] == "target_reached", trials["status"].isin(("target_reached", "budget_exhausted"))
+    reached, crossed = (
+        trials["status"] == "target_reached",
+        trials["status"].isin(("target_reached", "budget_exhausted")),
+    )
     for clock, column in FIRST_EVALUATION.items():
         if column in trials:
             trials[column] = trials[column].where(reached, np.inf).astype(float)
