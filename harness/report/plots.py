@@ -53,7 +53,7 @@ def plot_profiles(board: Leaderboard, frame: str) -> "Figure":
         if place < MOST_BANDS and profile.low is not None:
             axes.fill_between(BAND_TAUS, profile.low, profile.high, step="post", color=colour, alpha=0.13, linewidth=0)
     axes.set(xlim=(1, MAX_TAU), ylim=(0, 1), xticks=[1, 1.5, 2, 2.5, 3, 3.5, 4])
-    axes.set_xlabel(f"τ: {clock_in_words(board.clock)} to target, relative to the fastest")
+    axes.set_xlabel(f"τ: {clock_in_words(board.clock)} relative to the fastest")
     axes.set_ylabel("expected share of workloads")
     figure.legend(loc="outside lower center", ncols=legend_columns, title="submission (score)", title_fontsize="small")
     _title(figure, "Performance profiles, with 95 % bands", frame)
@@ -136,7 +136,8 @@ def plot_tuning(board: Leaderboard, frame: str) -> "Figure":
             )
         axes.axvline(board.trials_of_study, color="black", linewidth=0.8, linestyle=(0, (4, 2)))
         axes.set_title(workload)
-        axes.set_ylim(0, None)
+        most = max(len(standing.workloads[workload].curve) for standing in board.standings)
+        axes.set(ylim=(0, None), xlim=(1, max(most, 2)), xticks=[1, *range(5, most + 1, 5)])
     for axes in list(grid)[len(workloads) :]:
         axes.set_visible(False)
     for axes in figure.axes[max(0, len(workloads) - columns) : len(workloads)]:
@@ -154,7 +155,7 @@ def plot_times(board: Leaderboard, frame: str) -> "Figure":
     names = [standing.submission for standing in board.standings]
     workloads = list(board.standings[0].workloads)
     longest = max(len(word) for name in workloads for word in name.split("_"))
-    figure = _figure(lines=11 + 3.2 * len(names), columns=8 + max(5.2, 0.65 * longest) * len(workloads))
+    figure = _figure(lines=13 + 3.2 * len(names), columns=8 + max(5.2, 0.65 * longest) * len(workloads))
     axes = figure.subplots()
     ratios = [[min(s.workloads[name].ratio, MAX_TAU) for name in workloads] for s in board.standings]
     image = axes.imshow(ratios, cmap="cividis_r", vmin=1, vmax=MAX_TAU, aspect="auto")
