@@ -25,7 +25,7 @@ def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     Columns: suite, suite_version, protocol (hash of what must be equal on one leaderboard, for each workload), ruleset,
     submission, workload, study, trial, status, reason ("": none); at the first evaluation at the target time_to_target
     (training seconds, measured), paced_time_to_target, steps_to_target (batches drawn), eval_index_at_target (-1);
-    crossing_paced, crossing_measured, crossing_steps: when the metric crossed the target, between evaluations and within
+    crossing_paced, crossing_measured, crossing_steps: when the metric crossed the target between evaluations and within
     the budget; all six infinite where it never did; evaluations: an array with a row for each, (metric of the target,
     paced seconds, measured seconds, steps); n_evals, last_paced, last_seconds, last_step, budget_seconds, budget_clock
     (paced or measured, which the budget counts), target, metric and higher_is_better (None: unknown), positions (where

@@ -155,7 +155,7 @@ def plot_times(board: Leaderboard, frame: str) -> "Figure":
     names = [standing.submission for standing in board.standings]
     workloads = list(board.standings[0].workloads)
     longest = max(len(word) for name in workloads for word in name.split("_"))
-    figure = _figure(lines=13 + 3.2 * len(names), columns=8 + max(5.2, 0.65 * longest) * len(workloads))
+    figure = _figure(lines=10.2 + 2.9 * len(names), columns=8 + max(5.2, 0.65 * longest) * len(workloads))
     axes = figure.subplots()
     ratios = [[min(s.workloads[name].ratio, MAX_TAU) for name in workloads] for s in board.standings]
     image = axes.imshow(ratios, cmap="cividis_r", vmin=1, vmax=MAX_TAU, aspect="auto")

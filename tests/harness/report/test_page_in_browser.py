@@ -62,7 +62,7 @@ def test_it_shows_the_numbers_of_the_markdown_digit_by_digit(open_page, report):
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
     times = [row for row in rows if row[0] in shown]
     for name, *cells in times:
-        for seconds, ratio, reach in re.findall(r"([\d.]+) s ([\d.]+)x ?(\d*%?)", " ".join(cells)):
+        for seconds, ratio, reach in re.findall(r"([\d.]+) s ([\d.]+)x(?: (\d+%))?", " ".join(cells)):
             assert f"{ratio}x {seconds} s {reach}".strip() in shown[name]
     scores = [row for row in rows if len(row) == 10 and row[1] in shown]
     for _, name, speedup, score, way, reach, best, _, _, state in scores:
