@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="name or folder of a run, or of committed results")
     parser.add_argument("--output", type=Path, metavar="DIR", help="where to write; by default report/ in the run")
     parser.add_argument("--style", default="paper", choices=STYLES, help="plots for a paper's column, or for a slide")
+    parser.add_argument("--clock", help="measured, paced or steps; by default paced where the records have it")
     parser.add_argument(
         "--allow-incomplete", action="store_true", help="count trials that crashed or are missing as misses"
     )
@@ -29,7 +30,10 @@ def main(options: argparse.Namespace) -> int:
 
     runs = [find_run(name) for name in options.runs]
     boards = read_boards(
-        runs, allow_incomplete=options.allow_incomplete, allow_mixed_hardware=options.allow_mixed_hardware
+        runs,
+        clock=options.clock,
+        allow_incomplete=options.allow_incomplete,
+        allow_mixed_hardware=options.allow_mixed_hardware,
     )
     files = write_report(boards, options.output or runs[0].report, style=options.style)
     print("\n".join(leaderboard_markdown(board) for board in boards))

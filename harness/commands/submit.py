@@ -69,23 +69,17 @@ def _submit(name: str, run: str, allow_mixed_hardware: bool) -> int:
 
 def _describe(name: str, change) -> list[str]:
     """Say where the submission stands now, and what its coming changed for the others."""
-    from timetrial.harness.report.markdown import rank_of
     from timetrial.harness.scoring.present import with_interval
 
-    board = change.after
-    standings = board.scores.by_time.standings
-    own = board.scores.by_time.of(name)
-    rank = rank_of(own, standings)
-    lines = [f"{board.suite}, {board.ruleset}: {name} is on rank {rank} of {len(standings)}"]
-    lines[0] += f" with a score of {with_interval(own.score, '{:.2f}')}"
-    before = {} if change.before is None else {s.submission: s for s in change.before.scores.by_time.standings}
-    for standing in standings:
-        old = before.get(standing.submission)
-        if old is None:
-            continue
-        was = f"{rank_of(old, list(before.values()))} with {old.score.value:.2f}"
-        now = f"{rank_of(standing, standings)} with {standing.score.value:.2f}"
-        lines.append(f"  {standing.submission}: {f'rank {was} -> {now}' if was != now else f'stays on rank {now}'}")
+    scores = change.after.scores
+    own, count = scores.of(name), len(scores.standings)
+    headline = f"{change.after.suite}, {change.after.ruleset}: {name} is on rank {own.rank} of {count}"
+    lines = [f"{headline}, with a speed-up of {with_interval(own.speedup, '{:.2f}x')} over {scores.reference}"]
+    before = {} if change.before is None else {s.submission: s for s in change.before.scores.standings}
+    for standing in scores.standings:
+        if old := before.get(standing.submission):
+            was, now = (f"{s.rank} with a score of {s.score.value:.2f}" for s in (old, standing))
+            lines.append(f"  {standing.submission}: {f'rank {was} -> {now}' if was != now else f'stays on rank {now}'}")
     return lines
 
 

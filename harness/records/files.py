@@ -39,6 +39,8 @@ class Evaluation:
     test: Metrics | None
     """On the last evaluation of a trial; evaluating it every time would cost more than some trials."""
     peak_memory_bytes: int
+    paced_seconds: float | None = None
+    """Training seconds at the speed of the suite's reference machine; None in records from before there was a pacer."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,9 @@ class Result:
     data_hash: str
     environment: dict[str, Any]
     finished_at: str
+    paced_time_to_target: float | None = None
+    paced_seconds: float | None = None
+    """The paced clock at the last evaluation; like the line before, None where the record is older than the pacer."""
 
 
 class TrialFolder:

@@ -1,38 +1,51 @@
 """The results table: one row for each planned trial, read from the files on disk."""
 
 import json
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import CorruptRecord, Evaluation, Result, TrialFolder
+from timetrial.harness.records.metric import TargetMetric, target_metric
+from timetrial.harness.records.positions import positions, read_search_spaces
 from timetrial.harness.records.run import Run
 
 if TYPE_CHECKING:
     import pandas
 
 NOT_REACHED = float("inf")
+COUNTED = ("target_reached", "budget_exhausted")
+"""The statuses of a trial that may have crossed its target: where the budget ended it, between the last evaluations."""
 
 
 def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     """Read the trials of runs, one row each.
 
     Columns: suite, suite_version, protocol (hash of what must be equal on one leaderboard, for each workload), ruleset,
-    submission, workload, study, trial, status, reason ("": none), time_to_target and steady_time_to_target (training
-    seconds), steps_to_target (batches drawn), all three infinite where the target was not reached;
-    eval_index_at_target (-1: never), n_evals, last_seconds, last_step, budget_seconds, target, provisional,
-    optimizer_state_bytes, parameters, flags, machine, libraries, data_hash, finished_at, path.
+    submission, workload, study, trial, status, reason ("": none); at the first evaluation at the target time_to_target
+    (training seconds, measured), paced_time_to_target, steps_to_target (batches drawn), eval_index_at_target (-1);
+    crossing_paced, crossing_measured, crossing_steps: when the metric crossed the target between evaluations and within
+    the budget; all six infinite where it never did; evaluations: an array with a row for each, (metric of the target,
+    paced seconds, measured seconds, steps); n_evals, last_paced, last_seconds, last_step, budget_seconds, budget_clock
+    (paced or measured, which the budget counts), target, metric and higher_is_better (None: unknown), positions (where
+    in its search space each hyperparameter lies, from 0 to 1), provisional, optimizer_state_bytes, parameters, flags,
+    machine, libraries, data_hash, finished_at, path.
 
     Raises `UsageError` where there is no trial, or one trial stands in two runs.
     """
     import pandas  # 0.4 s to import, which `--help` need not pay
 
     runs = list(runs)
-    rows = [_row(folder) for run in runs for folder in run.trials()]
-    if not rows:
+    read = [(run, folder, *_row(folder)) for run in runs for folder in run.trials()]
+    if not read:
         raise UsageError(f"no trials in {', '.join(str(run.path) for run in runs)}: timetrial run makes some")
+    metrics = _target_metrics([(spec, row, evaluations) for _, _, spec, row, evaluations in read])
+    spaces = read_search_spaces([(run, folder, spec) for run, folder, spec, _, _ in read])
+    rows = []
+    for _, _, spec, row, evaluations in read:
+        row |= _crossing(spec, row, evaluations, metrics[_same_target(spec)])
+        rows.append(row | {"positions": positions(spec, spaces.get((spec.submission, spec.source_hash)))})
     table = pandas.DataFrame(rows)
     key = ["suite", "ruleset", "submission", "workload", "study", "trial"]
     twice = table[table.duplicated(key, keep=False)].sort_values(key)
@@ -56,7 +69,7 @@ def check_hardware(trials: "pandas.DataFrame", allow_mixed: bool) -> None:
             )
 
 
-def _row(folder: TrialFolder) -> dict[str, Any]:
+def _row(folder: TrialFolder) -> tuple[TrialSpec, dict[str, Any], list[Evaluation]]:
     try:
         spec = folder.read_spec()
     except CorruptRecord as error:  # without it nothing is known of the trial, not even its target
@@ -73,13 +86,15 @@ def _row(folder: TrialFolder) -> dict[str, Any]:
         "status": "missing",
         "reason": "",
         "time_to_target": NOT_REACHED,
-        "steady_time_to_target": NOT_REACHED,
+        "paced_time_to_target": NOT_REACHED,
         "steps_to_target": NOT_REACHED,
         "eval_index_at_target": -1,
         "n_evals": 0,
+        "last_paced": float("nan"),
         "last_seconds": 0.0,
         "last_step": 0.0,
         "budget_seconds": spec.budget_seconds,
+        "budget_clock": "measured",
         "target": spec.workload.target,
         "provisional": spec.workload.provisional,
         "optimizer_state_bytes": None,
@@ -93,9 +108,11 @@ def _row(folder: TrialFolder) -> dict[str, Any]:
     }
     try:
         ending = folder.read_ending()
-        return row | (_open(folder) if ending is None else _ended(spec, *ending))
+        if ending is not None:
+            return spec, row | _ended(spec, *ending), ending[1]
+        return spec, row | _open(folder), []
     except CorruptRecord as error:
-        return row | {"reason": f"corrupt record: {error}"}
+        return spec, row | {"reason": f"corrupt record: {error}"}, []
 
 
 def _open(folder: TrialFolder) -> dict[str, Any]:
@@ -108,17 +125,20 @@ def _open(folder: TrialFolder) -> dict[str, Any]:
 def _ended(spec: TrialSpec, result: Result, evaluations: list[Evaluation]) -> dict[str, Any]:
     reached = result.status == "target_reached"
     torch_major = (result.environment["libraries"]["torch"] or "").split(".")[0]
+    paced = result.paced_seconds is not None
     return {
         "protocol": f"{spec.protocol}-{result.data_hash}-torch{torch_major}",
         "status": result.status,
         "reason": result.reason or "",
         "time_to_target": result.time_to_target if reached else NOT_REACHED,
-        "steady_time_to_target": result.steady_time_to_target if reached else NOT_REACHED,
+        "paced_time_to_target": result.paced_time_to_target if reached and paced else NOT_REACHED,
         "steps_to_target": result.steps_to_target if reached else NOT_REACHED,
         "eval_index_at_target": len(evaluations) - 1 if reached else -1,
         "n_evals": len(evaluations),
+        "last_paced": result.paced_seconds if paced else float("nan"),
         "last_seconds": result.seconds,
         "last_step": result.step,
+        "budget_clock": "paced" if paced else "measured",
         "optimizer_state_bytes": result.optimizer_state_bytes,
         "parameters": result.parameters,
         "flags": result.flags,
@@ -129,22 +149,69 @@ def _ended(spec: TrialSpec, result: Result, evaluations: list[Evaluation]) -> di
     }
 
 
+def _same_target(spec: TrialSpec) -> tuple[str, str, float]:
+    return spec.workload.name, spec.workload.implementation, spec.workload.target
+
+
+def _target_metrics(
+    trials: Iterable[tuple[TrialSpec, Mapping[str, Any], list[Evaluation]]],
+) -> dict[tuple[str, str, float], TargetMetric | None]:
+    """Find the metric of each workload's target; None where no record and no class of this clone tells it."""
+    ended: dict[tuple[str, str, float], list[tuple[bool, list[Evaluation]]]] = {}
+    workloads = {}
+    for spec, row, evaluations in trials:
+        workloads[_same_target(spec)] = spec.workload
+        here = ended.setdefault(_same_target(spec), [])
+        if evaluations and row["status"] in COUNTED:
+            here.append((row["status"] == "target_reached", evaluations))
+    found: dict[tuple[str, str, float], TargetMetric | None] = {}
+    for key, workload in workloads.items():
+        try:
+            found[key] = target_metric(workload, sorted(ended[key], key=lambda one: not one[0])) if ended[key] else None
+        except UsageError:
+            found[key] = None
+    return found
+
+
+def _crossing(
+    spec: TrialSpec, row: Mapping[str, Any], evaluations: list[Evaluation], metric: TargetMetric | None
+) -> dict[str, Any]:
+    """Give the crossings of the target and the evaluations that they lie between.
+
+    A crossing counts where it is within the budget, although the evaluation after it may be past it.
+    """
+    import numpy
+
+    from timetrial.harness.records.crossing import CLOCKS, crossings
+
+    nan = float("nan")
+    lines = [
+        (
+            e.validation.get(metric.name, nan) if metric else nan,
+            nan if e.paced_seconds is None else e.paced_seconds,
+            *(e.seconds, e.step),
+        )
+        for e in evaluations
+    ]
+    array = numpy.array(lines, float).reshape(-1, 1 + len(CLOCKS))
+    crossed = dict.fromkeys(CLOCKS, NOT_REACHED)
+    if row["status"] in COUNTED and metric and len(array):
+        times = crossings(array[None], spec.workload.target, metric.higher_is_better)[0]
+        crossed = dict(zip(CLOCKS, map(float, times), strict=True))
+        if crossed[row["budget_clock"]] > spec.budget_seconds:
+            crossed = dict.fromkeys(CLOCKS, NOT_REACHED)
+    elif row["status"] == "target_reached":  # no metric is known: the evaluation's own time
+        crossed = {"measured": row["time_to_target"], "steps": row["steps_to_target"], "paced": nan}
+    named = {f"crossing_{clock}": time for clock, time in crossed.items()}
+    return {**named, "evaluations": array, **_named(metric)}
+
+
+def _named(metric: TargetMetric | None) -> dict[str, Any]:
+    return {"metric": metric and metric.name, "higher_is_better": metric and metric.higher_is_better}
+
+
 def _machine(environment: dict[str, Any]) -> str:
     """Name a machine for people, and so that equal machines have equal names."""
     if environment["device"] == "cuda":
         return environment["gpus"][0].split(",")[0] if environment["gpus"] else "GPU"
     return f"{environment['processor']}, {environment['threads']} threads"
-
-
-def read_evaluations(path: str | Path) -> "pandas.DataFrame":
-    """Read the evaluations of a trial, one row each: step, seconds, and `train_`, `validation_`, `test_` metrics."""
-    import pandas
-
-    rows = []
-    for evaluation in TrialFolder(Path(path)).read_evaluations():
-        row = {"step": evaluation.step, "seconds": evaluation.seconds, "steady_seconds": evaluation.steady_seconds}
-        for split in ("train", "validation", "test"):
-            metrics = getattr(evaluation, split) or {}
-            row |= {f"{split}_{name}": value for name, value in metrics.items()}
-        rows.append(row)
-    return pandas.DataFrame(rows)

@@ -65,12 +65,16 @@ def write_plots(
 
     with plotting(style):
         figures: dict[str, Figure] = {}
-        standings, frame = board.scores.by_time, board.plot_frame
-        if standings.standings:
-            figures["performance_profile"] = plots.plot_profiles(standings, frame)
-            figures["score"] = plots.plot_scores(standings, frame)
-            figures["time_to_target"] = plots.plot_times(standings, frame)
+        scores, frame = board.scores, board.plot_frame
+        if scores.standings:
+            if scores.standings[0].speedup:
+                figures["speedup"] = plots.plot_speedups(scores, frame)
+            figures["score"] = plots.plot_scores(scores, frame)
+            figures["performance_profile"] = plots.plot_profiles(scores, frame)
+            figures["time_to_target"] = plots.plot_times(scores, frame)
             figures["time_against_memory"] = memory_plot.plot_memory(board)
+            if scores.trials_of_study > 1:
+                figures["tuning_curves"] = plots.plot_tuning(scores, frame)
         for its in curves:
             figures[f"training_curves_{its.workload}"] = training_plots.plot_training_curves(board, its)
         files = []
