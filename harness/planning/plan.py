@@ -54,6 +54,21 @@ def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[Tria
     ]
 
 
+def add_reference(config: Mapping[str, Any], plan: list[TrialSpec], device: str, threads: int) -> list[TrialSpec]:
+    """Spread the first `reference_studies` studies of the suite's reference evenly over a plan that it is not in.
+
+    What is run on another day, or on a machine that has changed, can be compared through it with what ran before.
+    """
+    reference = config["reference"]
+    if reference is None or reference in submission_list(config["submission"]):
+        return plan
+    studies = _positive_integer(config["reference_studies"], "reference_studies")
+    ruleset = config["ruleset"] | {"studies": min(studies, config["ruleset"]["studies"])}
+    beside = make_plan({**config, "submission": reference, "ruleset": ruleset}, device, threads)
+    places = [(i / len(trials), trial) for trials in (beside, plan) for i, trial in enumerate(trials)]
+    return [trial for _, trial in sorted(places, key=lambda place: place[0])]
+
+
 def draw_points(folder: SubmissionFolder, ruleset: str, study: int, trials: int) -> list[dict[str, Any]]:
     """Give the hyperparameters of a study's trials under `ruleset`.
 

@@ -40,6 +40,8 @@ class WorkloadSpec:
     step_hint: int
     eval_every: int
     """Batches from one evaluation point to the next."""
+    pace_seconds: float | None = None
+    """Processor seconds of one step of the pacer on the suite's reference machine; None: the clock has no pacer."""
     test_target: float | None = None
     """The test metric that goes with the target, from calibration; far below it a trial is flagged."""
     provisional: bool = False

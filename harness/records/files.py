@@ -16,11 +16,27 @@ from timetrial.harness.planning.spec import STATUSES, TrialSpec
 Metrics = dict[str, float]
 
 UNSTEADY = 0.10
-"""A trial whose measured and steady seconds differ by more than this share is flagged `unsteady_clock`."""
+"""A trial whose measured seconds differ by more than this share from its paced seconds, at the speed that the machine
+had in the middle of the trial, is flagged `unsteady_clock`."""
 
 
 class CorruptRecord(Exception):
     """A file of a trial that cannot be read: its path, the line, and what is wrong."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What the referee has measured from one evaluation point to the next: all that paced seconds are made of."""
+
+    seconds: float
+    processor_seconds: float
+    """Of all processes of the trainee, what they have spent while the clock stood included."""
+    waiting_seconds: float
+    """How long they were ready to compute and had no core to do it on."""
+    pacer_seconds: float
+    """Seconds of one step of the pacer, right after the stretch."""
+    pacer_processor_seconds: float
+    """Processor seconds of one step of the pacer."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +47,6 @@ class Evaluation:
     """Batches drawn: examples drawn over the batch size."""
     seconds: float
     """Training seconds, measured."""
-    steady_seconds: float
-    """Batches times the median seconds per batch, plus the time spent preparing evaluations."""
     train: Metrics
     """On the first examples of the training split."""
     validation: Metrics
@@ -40,7 +54,11 @@ class Evaluation:
     """On the last evaluation of a trial; evaluating it every time would cost more than some trials."""
     peak_memory_bytes: int
     paced_seconds: float | None = None
-    """Training seconds at the speed of the suite's reference machine; None in records from before there was a pacer."""
+    """Training seconds at the speed of the suite's reference machine: see `harness/trial/clock.py`."""
+    stretch: Stretch | None = None
+    """What they were computed from; None where there is no pacer, and paced seconds are the measured ones."""
+    steady_seconds: float | None = None
+    """Of records of the time before there was a pacer: batches times the median seconds per batch."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +70,6 @@ class Result:
     """What happened, in a line, where the status alone does not say."""
     traceback: str | None
     time_to_target: float | None
-    steady_time_to_target: float | None
     steps_to_target: float | None
     seconds: float
     """The clock at the last evaluation."""
@@ -73,6 +90,8 @@ class Result:
     paced_time_to_target: float | None = None
     paced_seconds: float | None = None
     """The paced clock at the last evaluation; like the line before, None where the record is older than the pacer."""
+    steady_time_to_target: float | None = None
+    """Of records of the time before there was a pacer."""
 
 
 class TrialFolder:
@@ -211,11 +230,17 @@ def parse_result(given: dict[str, Any]) -> Result:
     return result
 
 
+_OPTIONAL_SECONDS = ("paced_seconds", "steady_seconds")
+
+
 def parse_evaluation(given: dict[str, Any]) -> Evaluation:
     """Make an evaluation of its JSON; raises `ValueError` or `TypeError` where it is none."""
-    evaluation = Evaluation(**given)
-    for name in ("step", "seconds", "steady_seconds", "peak_memory_bytes"):
-        value = getattr(evaluation, name)
+    stretch = given.get("stretch")
+    evaluation = Evaluation(**{**given, "stretch": None if stretch is None else Stretch(**stretch)})
+    numbers = {name: getattr(evaluation, name) for name in ("step", "seconds", "peak_memory_bytes")}
+    numbers |= {name: value for name in _OPTIONAL_SECONDS if (value := getattr(evaluation, name)) is not None}
+    numbers |= {} if stretch is None else vars(evaluation.stretch)
+    for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
             raise ValueError(f"{name} is {value!r}")
     for metrics in (evaluation.train, evaluation.validation, evaluation.test or {}):

@@ -16,6 +16,8 @@ from timetrial.harness.runs.slot_process import SlotProcess
 
 RESTARTS = 3
 """How often slots that have died are replaced without a trial having ended in between."""
+SLOT_BYTES = 2 << 30
+"""Memory of a referee and its trainee, which both hold torch and the data of every workload."""
 END_SECONDS = 10.0
 """How long a slot that was told to stop at once may take."""
 
@@ -25,13 +27,23 @@ def slots_and_threads(options: Mapping[str, Any], device: str) -> tuple[int, int
 
     Raises `UsageError` for numbers that are neither `auto` nor at least 1.
     """
-    return share_out(options, len(gpus()) if device == "cuda" else 1, len(os.sched_getaffinity(0)))
+    return share_out(options, len(gpus()) if device == "cuda" else 0, len(os.sched_getaffinity(0)))
 
 
-def share_out(options: Mapping[str, Any], slots: int, cores: int) -> tuple[int, int]:
-    """Read `slots` and `threads` of an executor: `auto` is `slots`, and `cores` divided among them."""
-    slots = whole(slots if options["slots"] == "auto" else options["slots"], "slots")
-    return slots, whole(max(1, cores // slots) if options["threads"] == "auto" else options["threads"], "threads")
+def share_out(options: Mapping[str, Any], gpus: int, cores: int) -> tuple[int, int]:
+    """Read `slots` and `threads` of an executor, where either may be `auto`.
+
+    On a CPU a trial has one thread and slots fill the cores, since with several threads the time of a trial depends on
+    their number and on every other program; where memory is short there are fewer. With GPUs each has a slot, and the
+    cores are divided among them.
+    """
+    if gpus:
+        slots = whole(gpus if options["slots"] == "auto" else options["slots"], "slots")
+        return slots, whole(max(1, cores // slots) if options["threads"] == "auto" else options["threads"], "threads")
+    threads = whole(1 if options["threads"] == "auto" else options["threads"], "threads")
+    fit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // SLOT_BYTES
+    fill = max(1, min(cores // threads, fit))
+    return whole(fill if options["slots"] == "auto" else options["slots"], "slots"), threads
 
 
 def whole(value: Any, name: str, least: int = 1) -> int:

@@ -53,7 +53,7 @@ def read_resources(options: Mapping[str, Any], device: Any) -> Resources:
     if (device == "cuda" and count == "0") or (device == "cpu" and count != "0"):
         raise UsageError(f"device={device} with executor.gpus={gpus}: the GPUs of a job decide where it trains")
     cpus, minutes = whole(options["cpus"], "cpus"), whole(options["time"], "time")
-    slots, threads = share_out(options, int(count) or 1, cpus)
+    slots, threads = share_out(options, int(count), cpus)
     names = {"partition": "partition", "account": "account", "qos": "qos", "constraint": "constraint", "memory": "mem"}
     given = {theirs: options[ours] for ours, theirs in names.items() if options[ours] is not None}
     resources = Resources(

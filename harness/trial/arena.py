@@ -9,8 +9,9 @@ from torch import Tensor
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
+from timetrial.harness.trial.pacer import Pacer
 from timetrial.harness.trial.shared_tensors import SharedTensors
-from timetrial.harness.trial.training_data import describe
+from timetrial.harness.trial.training_data import describe, random_data
 from timetrial.harness.workload import SPLITS, Data, DataSource, Workload, workload_class
 
 
@@ -32,7 +33,15 @@ class Arena:
             "test": self._on_device(splits["test"]),
         }
         self.model = self.workload.build_model(torch.Generator().manual_seed(0)).to(self.device).eval()
+        self.pacer = self._build_pacer(spec)
         self.parameters = sum(parameter.numel() for parameter in self.model.parameters())
+
+    def _build_pacer(self, spec: TrialSpec) -> Pacer | None:
+        """Build the reference loop of the clock, where the suite knows its cost and trials have one thread."""
+        if spec.workload.pace_seconds is None or spec.device != "cpu" or spec.threads != 1:
+            return None
+        data = random_data(self.training_columns, 8 * self.workload.batch_size + 4096, 0, self.device)
+        return Pacer(self.workload, data)
 
     def _on_device(self, data: Data) -> Data:
         return {name: tensor.to(self.device) for name, tensor in data.items()}

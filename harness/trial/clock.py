@@ -1,48 +1,45 @@
 """The referee's clock: it runs only while the trainee trains."""
 
-import statistics
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from timetrial.harness.records.files import UNSTEADY
+from timetrial.harness.records.files import Stretch
+from timetrial.harness.records.pace import charged_seconds, is_unsteady, pacer_seconds
 
 
 @dataclass
 class Clock:
-    """Measured and steady seconds of a trial, from the times at which the referee lets go and the trainee arrives.
+    """Measured and paced seconds of a trial, in a form that a checkpoint holds."""
 
-    Between two evaluations the trainee trains until it reaches the evaluation point, and then prepares its weights
-    until they have arrived; both are on the clock.
-    """
-
+    pace_seconds: float | None = None
+    """Seconds of one step of the pacer on the suite's reference machine; None: paced seconds are the measured ones."""
     seconds: float = 0.0
-    preparation_seconds: float = 0.0
+    paced_seconds: float = 0.0
     step: float = 0
-    seconds_per_batch: list[float] = field(default_factory=list)
+    stretches: list[Stretch] = field(default_factory=list)
 
-    def advance(self, started: float, reached: float, arrived: float, step: float) -> None:
-        """Add a stretch: `started` by the referee, point `reached`, weights `arrived` (all in seconds), at `step`."""
-        self.seconds += arrived - started
-        self.preparation_seconds += arrived - reached
-        self.seconds_per_batch.append((reached - started) / (step - self.step))
+    def advance(self, seconds: float, step: float, stretch: Stretch | None = None) -> None:
+        """Add the `seconds` until evaluation point `step`, with all that was measured where there is a pacer."""
+        self.seconds += seconds
         self.step = step
+        if stretch is None:
+            self.paced_seconds += seconds
+        else:
+            self.stretches.append(stretch)
+            self.paced_seconds += charged_seconds(stretch) * self.pace_seconds / pacer_seconds(self.stretches)
 
     def add(self, seconds: float) -> None:
-        """Add time that the trainee took for itself outside of a stretch."""
+        """Add time that the trainee took for itself outside of a stretch, to both as it was measured."""
         self.seconds += seconds
-        self.preparation_seconds += seconds
-
-    @property
-    def steady_seconds(self) -> float:
-        """Batches times the median seconds per batch, plus the time spent preparing evaluations."""
-        if not self.seconds_per_batch:
-            return 0.0
-        return self.step * statistics.median(self.seconds_per_batch) + self.preparation_seconds
+        self.paced_seconds += seconds
 
     @property
     def is_unsteady(self) -> bool:
-        """Whether the two clocks differ by more than `UNSTEADY` of the measured seconds."""
-        return abs(self.seconds - self.steady_seconds) > UNSTEADY * self.seconds
+        return is_unsteady(self.seconds, self.paced_seconds, self.stretches, self.pace_seconds)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, given: dict[str, Any]) -> "Clock":
+        return cls(**{**given, "stretches": [Stretch(**stretch) for stretch in given["stretches"]]})

@@ -24,4 +24,4 @@ class Counters:
 
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> "Counters":
-        return cls(**{**given, "clock": Clock(**given["clock"])})
+        return cls(**{**given, "clock": Clock.from_json(given["clock"])})

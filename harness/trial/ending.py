@@ -23,9 +23,9 @@ def decide(spec: TrialSpec, workload: Workload, clock: Clock, finite: bool, vali
     """Say how the trial ends with this evaluation; None where it goes on."""
     if not finite or validation["loss"] != validation["loss"]:
         return TrialFailure("diverged", f"weights or loss are not finite at step {clock.step:g}")
-    if workload.reaches(validation, spec.workload.target) and clock.seconds <= spec.budget_seconds:
+    if workload.reaches(validation, spec.workload.target) and clock.paced_seconds <= spec.budget_seconds:
         return "target_reached"
-    if clock.seconds >= spec.budget_seconds or (spec.max_steps is not None and clock.step >= spec.max_steps):
+    if clock.paced_seconds >= spec.budget_seconds or (spec.max_steps is not None and clock.step >= spec.max_steps):
         return "budget_exhausted"
     return None
 
@@ -59,7 +59,6 @@ def make_result(
         reason=failure.reason if failure else None,
         traceback=failure.traceback if failure else None,
         time_to_target=clock.seconds if reached else None,
-        steady_time_to_target=clock.steady_seconds if reached else None,
         steps_to_target=clock.step if reached else None,
         seconds=clock.seconds,
         step=clock.step,
@@ -78,6 +77,8 @@ def make_result(
             "isolation": list(counters.isolation),
         },
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        paced_time_to_target=clock.paced_seconds if reached else None,
+        paced_seconds=clock.paced_seconds,
     )
 
 

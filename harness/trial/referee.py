@@ -6,12 +6,14 @@ from typing import Any
 
 from timetrial.harness.planning.seeds import derive_seed
 from timetrial.harness.planning.spec import TrialSpec
-from timetrial.harness.records.files import Evaluation, Result, TrialFolder
+from timetrial.harness.records.files import Evaluation, Result, Stretch, TrialFolder
 from timetrial.harness.trial.arena import Arena
+from timetrial.harness.trial.clock import Clock
 from timetrial.harness.trial.counters import Counters
 from timetrial.harness.trial.ending import Ending, decide, is_count, make_result
 from timetrial.harness.trial.failures import TraineeKilled, TrialFailure
 from timetrial.harness.trial.isolation import memory_limit
+from timetrial.harness.trial.meter import Meter
 from timetrial.harness.trial.shared_tensors import SharedTensors
 from timetrial.harness.trial.trainee import Assignment
 from timetrial.harness.trial.trainee_process import TraineeProcess
@@ -58,7 +60,8 @@ def run_trial(
 def _attempt(spec: TrialSpec, source: str, arena: Arena, folder: TrialFolder, stop: Callable[[], bool]) -> Result:
     began = time.perf_counter()
     checkpoint = folder.read_checkpoint()
-    counters = Counters() if checkpoint is None else Counters.from_json(checkpoint[0])
+    pace_seconds = None if arena.pacer is None else spec.workload.pace_seconds
+    counters = Counters(Clock(pace_seconds)) if checkpoint is None else Counters.from_json(checkpoint[0])
     assignment = _assign(spec, source, arena, None if checkpoint is None else checkpoint[1])
     ending: Ending | None = None
     test, summary = None, {}
@@ -68,13 +71,16 @@ def _attempt(spec: TrialSpec, source: str, arena: Arena, folder: TrialFolder, st
             counters.warmup_seconds = counters.warmup_seconds or warmup_seconds
             counters.isolation = tuple(trainee.isolation)
             watch = Watch(trainee.forkserver, spec.threads if spec.device == "cpu" else None)
+            meter = Meter(trainee.forkserver)
             while ending is None:
-                _train_to_evaluation_point(spec, arena, trainee, counters)
+                seconds, step = _train_to_evaluation_point(spec, arena, trainee, counters)
                 with watch.idle():
+                    counters.clock.advance(seconds, step, _stretch(spec, arena, meter, seconds))
                     evaluation, ending = _evaluate(spec, arena, assignment.weights, counters)
                     folder.append(evaluation)
                 if ending is None and (stop() or _checkpoint_is_due(counters)):
                     _checkpoint(trainee, folder, counters)
+                    meter.lap()
                     if stop():
                         raise Interrupted
             test, summary = evaluation.test, _ask_for_summary(trainee)
@@ -121,19 +127,29 @@ def _assign(spec: TrialSpec, source: str, arena: Arena, checkpoint: bytes | None
     )
 
 
-def _train_to_evaluation_point(spec: TrialSpec, arena: Arena, trainee: TraineeProcess, counters: Counters) -> None:
-    """Let the trainee train, and stop the clock when its weights have arrived."""
+def _train_to_evaluation_point(
+    spec: TrialSpec, arena: Arena, trainee: TraineeProcess, counters: Counters
+) -> tuple[float, float]:
+    """Let the trainee train until its weights have arrived; gives the seconds, and the batches drawn in all."""
     limit = HUNG_FACTOR * spec.budget_seconds + GRACE_SECONDS
     started = trainee.command("train")
-    point, reached = trainee.expect("evaluation_point", limit)
+    point, _ = trainee.expect("evaluation_point", limit)
     _, arrived = trainee.expect("weights", limit)
+    counters.peak_memory_bytes = max(counters.peak_memory_bytes, trainee.peak_memory_bytes)
     batch_size, between = arena.workload.batch_size, spec.workload.eval_every * arena.workload.batch_size
     due = (round(counters.clock.step * batch_size) // between + 1) * between
     examples = point.get("examples")
     if not is_count(examples) or examples < due:
         raise TrialFailure("disqualified", f"the trainee claims {str(examples)[:20]} examples where {due} were due")
-    counters.clock.advance(started, reached, arrived, examples / batch_size)
-    counters.peak_memory_bytes = max(counters.peak_memory_bytes, trainee.peak_memory_bytes)
+    return arrived - started, examples / batch_size
+
+
+def _stretch(spec: TrialSpec, arena: Arena, meter: Meter, seconds: float) -> Stretch | None:
+    """Measure what the paced seconds of a stretch are made of, while the trainee stands still; None without a pacer."""
+    if arena.pacer is None:
+        return None
+    processor_seconds, waiting_seconds = meter.lap()
+    return Stretch(seconds, processor_seconds, waiting_seconds, *arena.pacer.burst(spec.workload.eval_every))
 
 
 def _evaluate(
@@ -146,9 +162,17 @@ def _evaluate(
     ending = decide(spec, arena.workload, clock, finite, validation)
     test = arena.evaluate("test") if ending is not None else None
     counters.evaluation_seconds += time.perf_counter() - began
-    times = {"step": clock.step, "seconds": clock.seconds, "steady_seconds": clock.steady_seconds}
-    memory = counters.peak_memory_bytes
-    return Evaluation(**times, train=train, validation=validation, test=test, peak_memory_bytes=memory), ending
+    evaluation = Evaluation(
+        step=clock.step,
+        seconds=clock.seconds,
+        train=train,
+        validation=validation,
+        test=test,
+        peak_memory_bytes=counters.peak_memory_bytes,
+        paced_seconds=clock.paced_seconds,
+        stretch=clock.stretches[-1] if clock.stretches else None,
+    )
+    return evaluation, ending
 
 
 def _checkpoint_is_due(counters: Counters) -> bool:

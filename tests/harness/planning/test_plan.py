@@ -1,10 +1,12 @@
 """The plan: what a configuration asks for, and the one clear line when it asks for what cannot be."""
 
+import itertools
+
 import pytest
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.configuration import compose
-from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.planning.plan import add_reference, make_plan
 from timetrial.harness.planning.search_space import parse_search_space
 from timetrial.harness.planning.seeds import derive_seed
 
@@ -47,6 +49,30 @@ def test_submissions_take_turns_so_that_a_slow_hour_hits_all() -> None:
     plan = plan_of("suite=mini", "submission=[sgd,adamw]")
     assert [spec.submission for spec in plan[:4]] == ["sgd", "adamw", "sgd", "adamw"]
     assert plan[0].workload.name == plan[1].workload.name
+
+
+def with_reference(*overrides: str):
+    config = compose(["submission=sgd", *overrides])
+    return add_reference(config, make_plan(config, "cpu", 1), "cpu", 1)
+
+
+def test_the_first_study_of_the_reference_runs_spread_over_the_run_of_another() -> None:
+    plan = with_reference("suite=mini")
+    places = [i for i, spec in enumerate(plan) if spec.submission == "adamw"]
+    assert len(places) == 5 * 4 and len(plan) == 20 + 5 * 5 * 4
+    assert {plan[i].study for i in places} == {0}
+    assert {later - earlier for earlier, later in itertools.pairwise(places)} == {6}
+    alone = make_plan(compose(["submission=adamw", "suite=mini"]), "cpu", 1)
+    assert [plan[i] for i in places] == alone[:20]
+
+
+def test_the_reference_never_runs_twice_nor_where_it_is_not_wanted() -> None:
+    for overrides in (["submission=[sgd,adamw]", "suite=mini"], ["suite=quickstart"], ["suite=mini", "reference=null"]):
+        config = compose(["submission=sgd", *overrides])
+        assert with_reference(*overrides) == make_plan(config, "cpu", 1)
+    assert sum(spec.submission == "adamw" for spec in with_reference("suite=mini", "reference_studies=9")) == 5 * 5 * 4
+    with pytest.raises(UsageError, match="reference_studies is 0"):
+        with_reference("suite=mini", "reference_studies=0")
 
 
 def test_protocol_is_shared_by_submissions_and_not_by_budgets() -> None:

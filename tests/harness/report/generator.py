@@ -233,7 +233,7 @@ def _evaluations(
         value = limit + (start - limit) * np.exp(-needed * step / steps_needed)
         value += 0.004 * generator.standard_normal()
         metrics = {"loss": value} if metric == "loss" else {"accuracy": value, "loss": 2.3 * (1 - value)}
-        evaluation = Evaluation(step, seconds, seconds * pace, dict(metrics), metrics, None, 400_000_000)
+        evaluation = Evaluation(step, seconds, dict(metrics), metrics, None, 400_000_000, steady_seconds=seconds * pace)
         ends = _reaches(workload, evaluation) or seconds >= spec.budget_seconds
         evaluations.append(dataclasses.replace(evaluation, test=dict(metrics)) if ends else evaluation)
         if ends:

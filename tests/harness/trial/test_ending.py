@@ -44,7 +44,9 @@ def test_without_a_calibrated_value_there_is_no_gap() -> None:
 def test_a_target_counts_only_within_the_budget_and_with_finite_weights(seconds, accuracy, finite, status) -> None:
     spec = spec_with({"target": 0.5}, max_steps=None)
     workload = make_workload(spec.workload, None)
-    ending = decide(spec, workload, Clock(seconds=seconds, step=10), finite, {"accuracy": accuracy, "loss": 1.0})
+    ending = decide(
+        spec, workload, Clock(seconds=99.0, paced_seconds=seconds, step=10), finite, {"accuracy": accuracy, "loss": 1.0}
+    )
     assert getattr(ending, "status", ending) == status
 
 
