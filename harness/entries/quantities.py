@@ -12,10 +12,10 @@ import pandas as pd
 
 from timetrial.harness import UsageError
 from timetrial.harness.report.boards import Board
-from timetrial.harness.report.markdown import leaderboard_markdown, memory_of, speedup_of
-from timetrial.harness.scoring import score_table
-from timetrial.harness.scoring.present import significant, with_interval
-from timetrial.harness.scoring.standings import Standings
+from timetrial.harness.report.markdown import leaderboard_markdown, memory_of
+from timetrial.harness.scoring import Leaderboard
+from timetrial.harness.scoring.leaderboard import Standing
+from timetrial.harness.scoring.present import percent, separated_in_words, significant, with_interval
 
 
 def compute(asked: str, boards: Mapping[str, Board]) -> str:
@@ -76,30 +76,41 @@ def unsteady(board: Board) -> str:
     return str(sum("unsteady_clock" in flags for flags in board.trials["flags"]))
 
 
-def score(board: Board, submission: str) -> str:
-    """The score by seconds with its interval."""
-    return with_interval(board.scores.by_time.of(submission).score, "{:.2f}")
+def score(board: Board, submission: str, clock: str = "") -> str:
+    """The score with its interval, by the board's clock or another."""
+    return with_interval(_standing(board, submission, clock).score, "{:.2f}")
 
 
-def score_by_steps(board: Board, submission: str) -> str:
-    """The score by steps with its interval."""
-    return with_interval(_by_steps(board).of(submission).score, "{:.2f}")
+def speedup(board: Board, submission: str, clock: str = "") -> str:
+    """The speed-up over the reference with its interval, by the board's clock or another."""
+    return with_interval(_standing(board, submission, clock).speedup, "{:.2f}x")
 
 
-def speedup(board: Board, submission: str) -> str:
-    """The speed-up over the reference with its interval."""
-    return speedup_of(board.scores.by_time.of(submission))
+def may_be_best(board: Board, clock: str = "") -> str:
+    """The submissions that nobody is faster than at simultaneous 95 %, the best first."""
+    return _names([standing.submission for standing in _scores(board, clock).standings if standing.may_be_best])
 
 
-def leaders(board: Board) -> str:
-    """The submissions on the first rank, the best first."""
-    return _names([standing.submission for standing in board.scores.by_time.standings if standing.rank == 1])
+def separated(board: Board, submission: str, clock: str = "") -> str:
+    """Whom a submission is faster or slower than at simultaneous 95 %."""
+    return separated_in_words(_standing(board, submission, clock))
 
 
-def targets(board: Board, submission: str) -> str:
-    """The workloads whose target the median study reached."""
-    standing = board.scores.by_time.of(submission)
-    return f"{standing.reached} of {len(standing.workloads)}"
+def reach(board: Board, submission: str, workload: str = "") -> str:
+    """The probability that a study reaches its target, on one workload or in the mean over all."""
+    standing = _standing(board, submission)
+    return percent(standing.workloads[workload].reach if workload else standing.reach)
+
+
+def certificate(board: Board, submission: str) -> str:
+    """What its tuning certificate says against a submission; "nothing" where it holds."""
+    found = _is_there(_standing(board, submission).certificate, "certificate")
+    return "; ".join(found.reasons()) or "nothing"
+
+
+def certified(board: Board) -> str:
+    """The number of submissions whose tuning certificate holds."""
+    return str(sum(bool(standing.certificate and standing.certificate.holds) for standing in board.scores.standings))
 
 
 def memory(board: Board, submission: str) -> str:
@@ -114,31 +125,23 @@ def reached(board: Board, submission: str, workload: str = "") -> str:
 
 
 def studies(board: Board, submission: str, workload: str) -> str:
-    """The studies that reached the target of a workload."""
-    result = board.scores.by_time.of(submission).workloads[workload]
-    return f"{result.studies_reached} of {result.studies}"
+    """The studies in which a trial reached the target of a workload."""
+    rows = _rows(board, submission, workload)
+    reached = (rows["status"] == "target_reached").groupby(rows["study"]).any()
+    return f"{reached.sum()} of {len(reached)}"
 
 
-def missed_by(board: Board, workload: str) -> str:
-    """The number of submissions that miss the target of a workload in the median study."""
-    standings = board.scores.by_time.standings
-    return str(sum(not math.isfinite(standing.workloads[workload].value.value) for standing in standings))
+def time(board: Board, submission: str, workload: str, clock: str = "") -> str:
+    """The expected time, or steps, to target of a study, a miss counting as the budget."""
+    value = _standing(board, submission, clock).workloads[workload].value.value
+    unit = _scores(board, clock).unit
+    return f"{value:,.0f} {unit}" if unit == "steps" else f"{significant(value)} {unit}"
 
 
-def time(board: Board, submission: str, workload: str) -> str:
-    """The time to target, the median over studies."""
-    return _time(board.scores.by_time.of(submission).workloads[workload].value.value)
-
-
-def fastest(board: Board, workload: str) -> str:
-    """The submission with the least time to target."""
-    return _names([_first(board.scores.by_time, workload)])
-
-
-def fewest_steps(board: Board, workload: str) -> str:
-    """The submissions with the fewest steps to target: all that share the least number."""
-    values = {s.submission: s.workloads[workload].value.value for s in _by_steps(board).standings}
-    return _names([name for name, value in values.items() if value == min(values.values())])
+def fastest(board: Board, workload: str, clock: str = "") -> str:
+    """The submission with the least expected time, or steps, to target."""
+    standings = _scores(board, clock).standings
+    return _names([min(standings, key=lambda standing: standing.workloads[workload].value.value).submission])
 
 
 def step(board: Board, submission: str, workload: str, which: str) -> str:
@@ -151,26 +154,6 @@ def step_ratio(board: Board, submission: str, other: str, workload: str) -> str:
     """How many times as long as another's a step takes, each at the fastest that it was measured."""
     least = [_seconds_per_step(_rows(board, name, workload)).min() for name in (submission, other)]
     return f"{least[0] / least[1]:.1f}"
-
-
-def time_at_one_speed(board: Board, submission: str, workload: str) -> str:
-    """Median steps to target times the least seconds per step of its trials: without what slowed the machine."""
-    return _time(_at_one_speed(board).of(submission).workloads[workload].value.value)
-
-
-def fastest_at_one_speed(board: Board, workload: str) -> str:
-    """The submission with the least of these times."""
-    return _names([_first(_at_one_speed(board), workload)])
-
-
-def score_at_one_speed(board: Board, submission: str) -> str:
-    """The score of these times."""
-    return f"{_at_one_speed(board).of(submission).score.value:.2f}"
-
-
-def leader_at_one_speed(board: Board) -> str:
-    """The submission with the highest of these scores."""
-    return _names([_at_one_speed(board).standings[0].submission])
 
 
 def drawn(board: Board, submission: str, workload: str, hyperparameters: str, end: str, which: str = "all") -> str:
@@ -195,23 +178,9 @@ def table(board: Board, lines: str) -> str:
 QUANTITIES: dict[str, Callable[..., str]] = {
     function.__name__: function
     for function in (
-        *(
-            submissions,
-            trials,
-            workloads,
-            machine,
-            hours,
-            dates,
-            unsteady,
-            leaders,
-            score,
-            score_by_steps,
-            speedup,
-            targets,
-            memory,
-        ),
-        *(reached, studies, missed_by, time, fastest, fewest_steps, step, step_ratio),
-        *(time_at_one_speed, fastest_at_one_speed, score_at_one_speed, leader_at_one_speed, drawn, table),
+        *(submissions, trials, workloads, machine, hours, dates, unsteady),
+        *(score, speedup, may_be_best, separated, reach, certificate, certified, memory),
+        *(reached, studies, time, fastest, step, step_ratio, drawn, table),
     )
 }
 
@@ -228,29 +197,18 @@ def _seconds_per_step(rows: pd.DataFrame) -> pd.Series:
     return (rows["last_seconds"] / rows["last_step"])[rows["last_step"] > 0]
 
 
-def _at_one_speed(board: Board) -> Standings:
-    rows = board.trials.copy()
-    for _, group in rows.groupby(["submission", "workload"]):
-        rows.loc[group.index, "time_to_target"] = group["steps_to_target"] * _seconds_per_step(group).min()
-    return score_table(rows, resamples=0).by_time
+def _scores(board: Board, clock: str = "") -> Leaderboard:
+    return board.by_clock[clock] if clock else board.scores
 
 
-def _by_steps(board: Board) -> Standings:
-    return _is_there(board.scores.by_steps, "steps")
-
-
-def _first(standings: Standings, workload: str) -> str:
-    return min(standings.standings, key=lambda standing: standing.workloads[workload].value.value).submission
+def _standing(board: Board, submission: str, clock: str = "") -> Standing:
+    return _scores(board, clock).of(submission)
 
 
 def _is_there(value, what: str):
     if value is None:
         raise LookupError(what)
     return value
-
-
-def _time(seconds: float) -> str:
-    return f"{significant(seconds)} s" if math.isfinite(seconds) else "missed"
 
 
 def _names(names: list[str]) -> str:

@@ -206,6 +206,6 @@ def write_leaderboards(root: Path, boards: list[Board], into: Path | None = None
     for board in boards:
         place = Path(board.suite) / board.ruleset
         files += write_report([board], (into or root) / place, formats=(), links_from=root / place)
-        if not into and board.scores.by_time.standings:
+        if not into and board.scores.standings:
             files.append(write_profile(board, root / place / "performance_profile.svg"))
     return files

@@ -50,7 +50,7 @@ def write_profile(board: Board, path: Path) -> Path:
     from timetrial.harness.report.style import plotting
 
     with plotting("paper"):
-        plots.plot_profiles(board.scores.by_time, board.plot_frame).savefig(path, metadata={"Date": None})
+        plots.plot_profiles(board.scores, board.plot_frame).savefig(path, metadata={"Date": None})
     return path
 
 
