@@ -1,6 +1,7 @@
 """What a referee keeps from trial to trial: the workload, its data, and its own copy of the model."""
 
 import hashlib
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
 from timetrial.harness.trial.shared_tensors import SharedTensors
 from timetrial.harness.trial.training_data import describe
 from timetrial.harness.workload import SPLITS, Data, DataSource, Workload, workload_class
+
+DRAWS = 20
 
 
 class Arena:
@@ -25,6 +28,7 @@ class Arena:
         self.training_data = SharedTensors(splits["train"], read_only=True)
         self.training_columns = describe(splits["train"], self.training_data)
         self.training_examples = self.workload.examples(splits["train"])
+        self.draw_seconds = self._time_a_draw(splits["train"])
         sample = self.workload.first(splits["train"], self.workload.training_sample)
         self.evaluated = {
             "train": self._on_device(sample),
@@ -33,6 +37,21 @@ class Arena:
         }
         self.model = self.workload.build_model(torch.Generator().manual_seed(0)).to(self.device).eval()
         self.parameters = sum(parameter.numel() for parameter in self.model.parameters())
+
+    def _time_a_draw(self, data: Data) -> float:
+        """Give half of the shortest time, in seconds, that it took to draw a batch of training data on the processor.
+
+        On a GPU a batch is drawn in no time that could be told from none.
+        """
+        if self.device.type != "cpu":
+            return 0.0
+        generator, seconds = torch.Generator().manual_seed(0), []
+        for _ in range(DRAWS):
+            began = time.perf_counter()
+            indices = torch.randint(self.training_examples, (self.workload.batch_size,), generator=generator)
+            self.workload.batch(data, indices, generator)
+            seconds.append(time.perf_counter() - began)
+        return min(seconds) / 2
 
     def _on_device(self, data: Data) -> Data:
         return {name: tensor.to(self.device) for name, tensor in data.items()}
