@@ -1,6 +1,7 @@
 """What a referee keeps from trial to trial: the workload, its data, and its own copy of the model."""
 
 import hashlib
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,10 +10,12 @@ from torch import Tensor
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
-from timetrial.harness.trial.pacer import Pacer
+from timetrial.harness.trial.pacer import Pacer, is_paced
 from timetrial.harness.trial.shared_tensors import SharedTensors
 from timetrial.harness.trial.training_data import describe, random_data
 from timetrial.harness.workload import SPLITS, Data, DataSource, Workload, workload_class
+
+DRAWS = 20
 
 
 class Arena:
@@ -26,6 +29,7 @@ class Arena:
         self.training_data = SharedTensors(splits["train"], read_only=True)
         self.training_columns = describe(splits["train"], self.training_data)
         self.training_examples = self.workload.examples(splits["train"])
+        self.draw_seconds = self._time_a_draw(splits["train"])
         sample = self.workload.first(splits["train"], self.workload.training_sample)
         self.evaluated = {
             "train": self._on_device(sample),
@@ -33,15 +37,28 @@ class Arena:
             "test": self._on_device(splits["test"]),
         }
         self.model = self.workload.build_model(torch.Generator().manual_seed(0)).to(self.device).eval()
-        self.pacer = self._build_pacer(spec)
+        self.pacer = self.build_pacer() if is_paced(spec) else None
         self.parameters = sum(parameter.numel() for parameter in self.model.parameters())
 
-    def _build_pacer(self, spec: TrialSpec) -> Pacer | None:
-        """Build the reference loop of the clock, where the suite knows its cost and trials have one thread."""
-        if spec.workload.pace_seconds is None or spec.device != "cpu" or spec.threads != 1:
-            return None
+    def build_pacer(self) -> Pacer:
+        """Build the reference loop of the clock, which trains on random data."""
         data = random_data(self.training_columns, 8 * self.workload.batch_size + 4096, 0, self.device)
         return Pacer(self.workload, data)
+
+    def _time_a_draw(self, data: Data) -> float:
+        """Give half of the shortest time, in seconds, that it took to draw a batch of training data on the processor.
+
+        On a GPU a batch is drawn in no time that could be told from none.
+        """
+        if self.device.type != "cpu":
+            return 0.0
+        generator, seconds = torch.Generator().manual_seed(0), []
+        for _ in range(DRAWS):
+            began = time.perf_counter()
+            indices = torch.randint(self.training_examples, (self.workload.batch_size,), generator=generator)
+            self.workload.batch(data, indices, generator)
+            seconds.append(time.perf_counter() - began)
+        return min(seconds) / 2
 
     def _on_device(self, data: Data) -> Data:
         return {name: tensor.to(self.device) for name, tensor in data.items()}

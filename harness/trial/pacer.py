@@ -10,6 +10,7 @@ import time
 
 import torch
 
+from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.trial.memory import keep_freed_memory
 from timetrial.harness.workload import Batch, Data, Workload
 
@@ -19,6 +20,15 @@ UNTIMED_STEPS = 1
 """Steps before each burst that fill the caches which the trainee and the evaluation have left full of other things."""
 FIRST_STEPS = 10
 """Steps after the pacer is built, that no burst should pay for."""
+
+
+def is_paced(spec: TrialSpec) -> bool:
+    """Say whether a trial has a pacer: one thread on a CPU, and a suite that knows what a step of the pacer costs.
+
+    Where several threads share the work, processor time says little; on a GPU nothing else computes that could disturb
+    it, and another loop beside a trial would.
+    """
+    return spec.workload.pace_seconds is not None and spec.device == "cpu" and spec.threads == 1
 
 
 class Pacer:
