@@ -6,6 +6,7 @@ from typing import Any
 from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import SubmissionFolder, find_submission
 from timetrial.harness.planning.environment import has_compiler
+from timetrial.harness.planning.search_space import HORIZON, Hyperparameters
 from timetrial.harness.planning.spec import EXECUTIONS, TrialSpec, WorkloadSpec
 
 
@@ -38,7 +39,7 @@ def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[Tria
             trial=trial,
             hyperparameters=points[folder.name, study][trial],
             budget_seconds=workload.budget_seconds * more_budget,
-            step_hint=max(1, round(workload.step_hint * more_steps)),
+            step_hint=_planned_steps(workload.step_hint * more_steps, points[folder.name, study][trial]),
             data=_data_kind(config["data"]),
             device=device,
             threads=threads,
@@ -67,6 +68,11 @@ def add_reference(config: Mapping[str, Any], plan: list[TrialSpec], device: str,
     beside = make_plan({**config, "submission": reference, "ruleset": ruleset}, device, threads)
     places = [(i / len(trials), trial) for trials in (beside, plan) for i, trial in enumerate(trials)]
     return [trial for _, trial in sorted(places, key=lambda place: place[0])]
+
+
+def _planned_steps(step_hint: float, hyperparameters: Hyperparameters) -> int:
+    """Multiply the step hint of the ruleset with the trial's `horizon`, where it has one; at least one step."""
+    return max(1, round(step_hint * hyperparameters.get(HORIZON, 1.0)))
 
 
 def draw_points(folder: SubmissionFolder, ruleset: str, study: int, trials: int) -> list[dict[str, Any]]:

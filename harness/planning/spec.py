@@ -64,7 +64,7 @@ class TrialSpec:
     budget_seconds: float
     """The budget under this ruleset."""
     step_hint: int
-    """The step hint under this ruleset."""
+    """The step hint that the submission sees: the ruleset's, times the `horizon` of its hyperparameters."""
     data: str
     device: str
     threads: int
@@ -97,4 +97,4 @@ class TrialSpec:
         return cls(**{**given, "workload": WorkloadSpec(**given["workload"])})
 
 
-_OWN_TO_A_TRIAL = ("submission", "source_hash", "study", "trial", "hyperparameters", "threads")
+_OWN_TO_A_TRIAL = ("submission", "source_hash", "study", "trial", "hyperparameters", "step_hint", "threads")

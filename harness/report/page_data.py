@@ -194,7 +194,8 @@ def search_space_lines(metadata: SubmissionFolder) -> list[list[str]]:
     lines = []
     for name, axis in space.axes.items():
         if isinstance(axis, Range):
-            lines.append([name, f"{_value(axis.min)} to {_value(axis.max)}, {axis.scaling} scale"])
+            drawn = name if axis.per is None else f"{name} x {axis.per}"
+            lines.append([drawn, f"{_value(axis.min)} to {_value(axis.max)}, {axis.scaling} scale"])
         else:
             lines.append([name, "one of " + ", ".join(str(_value(value)) for value in axis.values)])
     return lines + [[name, f"{_value(value)}"] for name, value in space.fixed.items()]
