@@ -1,6 +1,7 @@
-"""A trial as a program, for tests that run it as another user or with fewer privileges: `python -m tests.cheats.ordinary`.
+"""A trial as a program, for tests that run it as another user or with fewer privileges.
 
-The argument is a folder to write to; the submission's text is standard input, what the trial recorded is printed as JSON.
+`python -m tests.cheats.ordinary FOLDER` writes to a folder; the submission's text is standard input, and what the trial
+recorded is printed as JSON.
 """
 
 import json
