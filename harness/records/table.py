@@ -214,4 +214,5 @@ def _machine(environment: dict[str, Any]) -> str:
     """Name a machine for people, and so that equal machines have equal names."""
     if environment["device"] == "cuda":
         return environment["gpus"][0].split(",")[0] if environment["gpus"] else "GPU"
-    return f"{environment['processor']}, {environment['threads']} threads"
+    threads = environment["threads"]
+    return f"{environment['processor']}, {threads} thread{'s' * (threads != 1)}"
