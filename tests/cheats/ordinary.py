@@ -1,7 +1,6 @@
 """A trial as a program, for tests that run it as another user or with fewer privileges.
 
-`python -m tests.cheats.ordinary FOLDER` writes to a folder; the submission's text is standard input, and what the trial
-recorded is printed as JSON.
+Its argument is a folder to write to, its input the text of a submission; what the trial recorded is printed as JSON.
 """
 
 import json
