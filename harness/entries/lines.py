@@ -1,7 +1,7 @@
 """Reading the lines of `trials.jsonl` quickly, where there are a hundred thousand of them.
 
-`msgspec` decodes what is asked for, checks it against its types, and passes over the rest. It does not know the NaN of a
-trial that diverged: such a line, and any that is not as it should be, is read the slow way, which says what is wrong.
+`msgspec` decodes what is asked for, checks it against its types, and passes over the rest. It does not know the NaN of
+a trial that diverged. Such a line, and any that is not as it should be, is read the slow way, which says what is wrong.
 """
 
 import json

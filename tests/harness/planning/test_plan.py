@@ -20,18 +20,18 @@ def test_external_is_five_studies_of_five_trials_on_every_workload() -> None:
     assert len({spec.folder for spec in plan}) == len(plan)
 
 
-def test_self_tuning_is_five_trials_with_three_times_the_budget_and_twice_the_step_hint() -> None:
+def test_self_tuning_is_five_trials_with_more_budget_and_a_longer_plan() -> None:
     external, own = plan_of("suite=mini")[0], plan_of("suite=mini", "ruleset=self_tuning")
     assert len(own) == 5 * 4
     assert {spec.trial for spec in own} == {0}
-    assert own[0].budget_seconds == 3 * external.budget_seconds
-    assert own[0].step_hint == 2 * own[0].workload.step_hint == 2 * external.workload.step_hint
+    assert own[0].budget_seconds == 1.5 * external.budget_seconds
+    assert own[0].step_hint == 1.25 * own[0].workload.step_hint == 1.25 * external.workload.step_hint
     assert len({str(spec.hyperparameters) for spec in own}) == 1
 
 
-def test_quickstart_is_one_study_of_two_trials_without_real_data() -> None:
+def test_quickstart_is_three_studies_of_two_trials_without_real_data() -> None:
     plan = plan_of("suite=quickstart")
-    assert len(plan) == 2 * 4
+    assert len(plan) == 3 * 2 * 4
     assert {spec.data for spec in plan} == {"synthetic"}
 
 
