@@ -3,7 +3,7 @@
 import importlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,22 @@ Data = Mapping[str, Tensor]
 
 
 class Batch(NamedTuple):
-    """Inputs and targets of a training step; the first dimension of both is the example."""
+    """Inputs and targets of a training step; the first dimension of both is the example, except in packed graphs."""
 
-    inputs: Tensor
+    inputs: Tensor | tuple[Tensor, ...]
+    """What the model reads: one tensor, or several where one is not enough (features and lengths, atoms and bonds)."""
     targets: Tensor
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All tensors of the batch, inputs first."""
+        return (*(self.inputs if isinstance(self.inputs, tuple) else (self.inputs,)), self.targets)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Batch":
+        """Apply `function` to each tensor."""
+        several = isinstance(self.inputs, tuple)
+        inputs = tuple(map(function, self.inputs)) if several else function(self.inputs)
+        return Batch(inputs, function(self.targets))
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,8 @@ class Workload(ABC):
     """Train on the first so many examples of the training split; None: on all of them."""
     validation_examples: int | None = None
     """Validate on the first so many examples of the validation split; None: on all of them."""
+    test_examples: int | None = None
+    """Test on the first so many examples of the test split; None: on all of them."""
 
     def __post_init__(self) -> None:
         if self.precision not in ("float32", "bfloat16"):
@@ -85,7 +99,8 @@ class Workload(ABC):
         """
         if split not in SPLITS or source.kind not in ("real", "synthetic"):
             raise ValueError(f"no {source.kind} data of split {split!r}: choose one of {SPLITS}, real or synthetic")
-        limit = {"train": self.training_examples, "validation": self.validation_examples}.get(split)
+        limits = {"train": self.training_examples, "validation": self.validation_examples, "test": self.test_examples}
+        limit = limits[split]
         data = self.load_all(split, source)
         if limit is None:
             return data
@@ -130,7 +145,14 @@ class Workload(ABC):
         return roles
 
     def _role(self, module_name: str, module: nn.Module, name: str, parameter: Tensor) -> str:
-        if name == "bias" or (parameter.ndim <= 1 and name.endswith("bias")):
+        """Say what a parameter does; two roles are a choice.
+
+        The kernels of an LSTM, whose four gates are stacked in one matrix, are hidden matrices: like the stacked query,
+        key and value of attention they map hidden features to hidden features. A depthwise kernel [channels, 1, taps]
+        is no such map: each channel has taps of its own and meets no other, as each token has its own row of a table.
+        It is an embedding, so that no method mixes its channels, as orthogonalising it would.
+        """
+        if name == "bias" or (parameter.ndim <= 1 and name.startswith("bias")):
             return "bias"
         if isinstance(module, nn.Embedding):
             return "embedding"
@@ -138,8 +160,8 @@ class Workload(ABC):
             return "norm"
         if module_name == self.output_layer:
             return "output"
-        if parameter.ndim == 4:
-            return "convolution"
+        if isinstance(module, nn.modules.conv._ConvNd):
+            return "embedding" if 1 < module.groups == module.in_channels else "convolution"
         if parameter.ndim == 2:
             return "hidden_matrix"
         raise TypeError(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from timetrial.harness.submission import Task
+from timetrial.submissions.decompositions import eigh
 from timetrial.submissions.foreach import ForeachOptimizer, Tensors, adam_moments
 from timetrial.submissions.parameter_groups import decay_groups
 
@@ -24,15 +25,36 @@ class BlockPreconditioned(ForeachOptimizer):
     """
 
     buffers = ("m", "v")
+    nesterov = False
+    """Whether beta1 m + (1 - beta1) g takes the place of the first moment m."""
+
+    def begin(self, g: Tensor) -> dict[str, Tensor]:
+        """Give the factors of a block that has seen no gradient."""
+        return {"L": g.new_zeros(g.size(0), g.size(0)), "R": g.new_zeros(g.size(1), g.size(1))}
+
+    def gather(self, group: dict[str, Any], factors: dict[str, Tensor], g: Tensor) -> None:
+        """Take the gradient of a block into its factors."""
+        factors["L"].lerp_(g @ g.mT, 1 - group["beta2"])
+        factors["R"].lerp_(g.mT @ g, 1 - group["beta2"])
+
+    def find_roots(self, group: dict[str, Any], factors: dict[str, Tensor]) -> None:
+        """Compute the roots `left` and `right` of the factors anew."""
+        unbias = 1 - group["beta2"] ** group["step"]
+        factors["left"] = inverse_root(factors["L"] / unbias, 4, group["ridge"])
+        factors["right"] = inverse_root(factors["R"] / unbias, 4, group["ridge"])
 
     def precondition(self, left: Tensor, right: Tensor, direction: Tensor) -> Tensor:
-        """Apply the roots `left` = L^(-1/4) and `right` = R^(-1/4) of a block."""
+        """Apply the roots `left` and `right` of a block, L^(-1/4) and R^(-1/4)."""
         raise NotImplementedError
 
     def update(self, group: dict[str, Any], weights: Tensors, gradients: Tensors, m: Tensors, v: Tensors) -> None:
         directions, denominators = adam_moments(
             gradients, m, v, group["beta1"], group["beta2"], group["step"], group["eps"]
         )
+        if self.nesterov:
+            torch._foreach_mul_(directions, group["beta1"])
+            alpha = (1 - group["beta1"]) / (1 - group["beta1"] ** group["step"])
+            torch._foreach_add_(directions, gradients, alpha=alpha)
         updates = list(torch._foreach_div(directions, denominators))
         for i, weight in enumerate(weights):
             if weight.ndim > 1:
@@ -49,14 +71,11 @@ class BlockPreconditioned(ForeachOptimizer):
         for i, block in enumerate(block_slices(gradient, group["block_size"])):
             g = gradient[block]
             if i == len(blocks):
-                blocks.append({"L": g.new_zeros(g.size(0), g.size(0)), "R": g.new_zeros(g.size(1), g.size(1))})
+                blocks.append(self.begin(g))
             factors = blocks[i]
-            factors["L"].lerp_(g @ g.mT, 1 - group["beta2"])
-            factors["R"].lerp_(g.mT @ g, 1 - group["beta2"])
+            self.gather(group, factors, g)
             if group["step"] % group["update_every"] == 0:
-                unbias = 1 - group["beta2"] ** group["step"]
-                factors["left"] = inverse_root(factors["L"] / unbias, 4, group["ridge"])
-                factors["right"] = inverse_root(factors["R"] / unbias, 4, group["ridge"])
+                self.find_roots(group, factors)
             if "left" in factors:
                 d = self.precondition(factors["left"], factors["right"], direction[block])
                 update[block] = d * (adam[block].norm() / (d.norm() + 1e-30))
@@ -72,7 +91,7 @@ def block_slices(matrix: Tensor, size: int) -> Iterator[tuple[slice, slice]]:
 
 def inverse_root(matrix: Tensor, root: float, ridge: float) -> Tensor:
     """Compute (M + ridge max(eigenvalue) I)^(-1 / root) of a symmetric positive semi-definite matrix M."""
-    eigenvalues, eigenvectors = torch.linalg.eigh(matrix)
+    eigenvalues, eigenvectors = eigh(matrix)
     eigenvalues = eigenvalues.clamp(min=0.0) + ridge * eigenvalues[-1].clamp(min=1e-30)
     return (eigenvectors * eigenvalues ** (-1.0 / root)) @ eigenvectors.mT
 

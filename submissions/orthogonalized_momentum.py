@@ -4,6 +4,7 @@ An odd polynomial a x + b x^3 + c x^5 of a matrix acts on its singular values al
 A = X X^T. Applied a few times with coefficients that push all of (0, 1] towards 1, it turns U S V^T into about U V^T.
 """
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,23 +32,24 @@ def orthogonalize(matrices: Tensor, coefficients: Coefficients, margin: float = 
     x = x / (x.norm(dim=(-2, -1), keepdim=True) * margin + 1e-7)
     for a, b, c in coefficients:
         square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
+        x = a * x + (b * square if c == 0.0 else b * square + c * square @ square) @ x
     return (x.mT if tall else x).to(matrices.dtype)
 
 
 class OrthogonalizedMomentum(ForeachOptimizer):
-    """B <- momentum B + G; W <- W - lr sqrt(max(1, rows / columns)) orthogonalize(G + momentum B) (Jordan et al. 2024).
+    """B <- momentum B + G; W <- W - lr sqrt(max(1, rows / columns)) orthogonal(G + momentum B) (Jordan et al. 2024).
 
-    A convolution kernel is the matrix (output channels) x (input channels, height, width). B is kept times
-    1 - momentum, which the orthogonalization cancels. Matrices of one shape are orthogonalized together.
+    A convolution kernel is the matrix (output channels) x (input channels, height, width), and its step is lr itself,
+    as its author has it. B is kept times 1 - momentum, which the orthogonalization cancels. Matrices of one shape are
+    orthogonalized together.
     """
 
     buffers = ("momentum_buffer",)
 
-    def __init__(self, parameters: Any, coefficients: Coefficients, margin: float = 1.0, **options: Any) -> None:
+    def __init__(self, parameters: Any, orthogonal: Callable[[Tensor], Tensor], **options: Any) -> None:
+        """`orthogonal` maps matrices [..., rows, columns] to the nearest orthogonal ones, or about these."""
         super().__init__(parameters, **options)
-        self.coefficients = coefficients
-        self.margin = margin
+        self.orthogonal = orthogonal
 
     def update(self, group: dict[str, Any], weights: Tensors, gradients: Tensors, momentum_buffer: Tensors) -> None:
         torch._foreach_lerp_(momentum_buffer, gradients, 1 - group["momentum"])
@@ -58,28 +60,32 @@ class OrthogonalizedMomentum(ForeachOptimizer):
         for pairs in by_shape.values():
             matrices = torch.stack([update.flatten(1) for _, update in pairs])
             rows, columns = matrices.shape[1:]
-            updates = orthogonalize(matrices, self.coefficients, self.margin)
+            scale = max(1.0, rows / columns) ** 0.5 if pairs[0][0].ndim == 2 else 1.0
+            updates = self.orthogonal(matrices)
             for (weight, _), update in zip(pairs, updates, strict=True):
-                weight.add_(update.view_as(weight), alpha=-group["lr"] * max(1.0, rows / columns) ** 0.5)
+                weight.add_(update.view_as(weight), alpha=-group["lr"] * scale)
 
 
 def muon(
     model: nn.Module,
     hyperparameters: SimpleNamespace,
     task: Task,
-    coefficients: Coefficients,
-    margin: float = 1.0,
+    orthogonal: Callable[[Tensor], Tensor],
 ) -> Combined:
-    """Build it for hidden matrices and convolution kernels, and AdamW with a learning rate of its own for the rest."""
-    matrices, rest = matrices_and_rest(model, task, hyperparameters.weight_decay)
+    """Build it for hidden matrices and convolution kernels, and AdamW with a learning rate of its own for the rest.
+
+    `weight_decay` is that of the matrices; the rest has what makes lr weight_decay the same for every parameter.
+    """
+    ratio = hyperparameters.learning_rate / hyperparameters.adam_learning_rate
+    matrices, rest = matrices_and_rest(model, task, hyperparameters.weight_decay, rest_ratio=ratio)
     return Combined(
         OrthogonalizedMomentum(
-            matrices, coefficients, margin, lr=hyperparameters.learning_rate, momentum=hyperparameters.momentum
+            matrices, orthogonal, lr=hyperparameters.learning_rate, momentum=hyperparameters.momentum
         ),
         torch.optim.AdamW(
             rest,
             lr=hyperparameters.adam_learning_rate,
             betas=(hyperparameters.beta1, hyperparameters.beta2),
-            fused=True,
+            foreach=True,
         ),
     )

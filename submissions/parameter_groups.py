@@ -21,11 +21,17 @@ def decay_groups(model: nn.Module, task: Task, weight_decay: float, **options: A
     return split_by_decay(list(model.named_parameters()), task, weight_decay, **options)
 
 
-def matrices_and_rest(model: nn.Module, task: Task, weight_decay: float) -> tuple[list[Group], list[Group]]:
-    """Split into a group of hidden matrices and convolution kernels, with decay, and groups of everything else."""
+def matrices_and_rest(
+    model: nn.Module, task: Task, weight_decay: float, rest_ratio: float = 1.0
+) -> tuple[list[Group], list[Group]]:
+    """Split into a group of hidden matrices and convolution kernels, with decay, and groups of everything else.
+
+    The weight decay of the rest is `rest_ratio` times that of the matrices: the ratio of the learning rates, where the
+    two have their own, keeps the product the same.
+    """
     matrices = [p for name, p in model.named_parameters() if task.roles[name] in MATRICES]
     rest = [(name, p) for name, p in model.named_parameters() if task.roles[name] not in MATRICES]
-    return [{"params": matrices, "weight_decay": weight_decay}], split_by_decay(rest, task, weight_decay)
+    return [{"params": matrices, "weight_decay": weight_decay}], split_by_decay(rest, task, rest_ratio * weight_decay)
 
 
 def split_by_decay(

@@ -58,6 +58,23 @@ def cosine_with_restarts(optimizer: Optimizer, steps: int, warmup: float = WARMU
     return scheduled(optimizer, steps, warmup, lambda p: half_cosine(cycle_progress(p, cycles)))
 
 
+def cosine_cycles(optimizer: Optimizer, steps: int, warmup: float = WARMUP, cycles: int = 2) -> LambdaLR:
+    """Warm up and decay along half a cosine in each of `cycles` equal cycles, of T / cycles steps.
+
+    With u the steps since the cycle began: factor (u + 1) / w while u < w, then (1 + cos(pi q)) / 2 with
+    q = (u - w) / (T / cycles - w) (AlgoPerf's Cyclic LR, Kasimbeg et al. 2025).
+    """
+    w, length = warmup_steps(steps, warmup), steps / cycles
+
+    def learning_rate_factor(t: int) -> float:
+        if t >= steps:
+            return 0.0
+        u = t - int(t / length) * length
+        return min((u + 1) / w, 1.0) if u < w else half_cosine(min((u - w) / max(length - w, 1.0), 1.0))
+
+    return LambdaLR(optimizer, learning_rate_factor)
+
+
 def inverse_sqrt(optimizer: Optimizer, steps: int, warmup: float = WARMUP) -> LambdaLR:
     """Decay as sqrt(w / (t + 1)) after the warm-up (Vaswani et al. 2017, eq. 3, divided by its peak)."""
     w = max(warmup_steps(steps, warmup), 1)

@@ -8,11 +8,12 @@ from timetrial.workloads.initialisation import ACTIVATIONS, build
 
 
 class Block(nn.Module):
-    """Causal self-attention, then a two-layer perceptron of 4 times the width, each added to its input."""
+    """Self-attention, then a two-layer perceptron of 4 times the width, each added to its input."""
 
-    def __init__(self, width: int, heads: int, activation: str) -> None:
+    def __init__(self, width: int, heads: int, activation: str, causal: bool = True) -> None:
         super().__init__()
         self.heads = heads
+        self.causal = causal
         self.attention_norm = nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.attention_out = nn.Linear(width, width, bias=False)
@@ -32,7 +33,7 @@ class Block(nn.Module):
         else:
             query, key, value = self.qkv(normed).split(width, dim=2)
         query, key, value = (tensor.unflatten(2, (self.heads, -1)).transpose(1, 2) for tensor in (query, key, value))
-        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=not last_only)
+        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=self.causal and not last_only)
         x = x + self.attention_out(mixed.transpose(1, 2).flatten(2))
         return x + self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(x))))
 

@@ -10,7 +10,7 @@ EXAMPLE = "timetrial cancel mini"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="a run in results/runs, or the path of its folder")
+    parser.add_argument("run", metavar="RUN", help="name or folder of a run")
 
 
 def main(options: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ Line = tuple[str, str, str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="a folder of submissions/")
+    parser.add_argument("name", metavar="NAME", help="a submission, as timetrial list names it")
     parser.add_argument("--suite", default="quickstart", help="the suite whose workloads are tried, on synthetic data")
 
 

@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="name or folder of a run, or of committed results")
     parser.add_argument("one", metavar="A", help="submission")
     parser.add_argument("other", metavar="B", help="submission to compare it with")
+    parser.add_argument("--clock", help="measured, paced or steps; by default paced where the records have it")
     parser.add_argument(
         "--allow-incomplete", action="store_true", help="count trials that crashed or are missing as misses"
     )
@@ -29,17 +30,18 @@ def main(options: argparse.Namespace) -> int:
     from timetrial.harness.entries.find import find_run
     from timetrial.harness.records.table import check_hardware, read_trials
     from timetrial.harness.report.comparison import compare, comparison_table, in_words
+    from timetrial.harness.scoring import REFERENCE
 
     trials = read_trials([find_run(options.run)])
     for name in (options.one, options.other):
         if name not in set(trials["submission"]):
             known = ", ".join(sorted(set(trials["submission"])))
             raise UsageError(f"no submission {name!r} in {options.run}: there are {known}")
-    trials = trials[trials["submission"].isin((options.one, options.other))]
+    trials = trials[trials["submission"].isin((options.one, options.other, REFERENCE))]
     check_hardware(trials, options.allow_mixed_hardware)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     failed = False
-    for comparison in compare(trials, options.one, options.other, options.allow_incomplete):
+    for comparison in compare(trials, options.one, options.other, options.clock, options.allow_incomplete):
         if comparison.unscored:
             print(f"{comparison.frame}: {comparison.unscored}", file=sys.stderr)
             failed = True

@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
     failed = False
     root = None if options.data_root is None else Path(options.data_root)
     for what, finding in chain(_machine(), _enforced(), _data(root), _noise()):
-        print(f"{what:18} {finding}", flush=True)
+        print(f"{what:24} {finding}", flush=True)
         failed = failed or finding.startswith("failed")
     return 1 if failed else 0
 
@@ -52,10 +52,13 @@ def _machine() -> Iterator[Line]:
 
 
 def _enforced() -> Iterator[Line]:
-    from timetrial.harness.trial.isolation import available
+    from timetrial.harness.trial.isolation import WALL, available
 
-    for what, how in available().items():
-        yield what, how or "not enforced: this kernel does not offer it; results say so"
+    stands = available()
+    for what in WALL:
+        partly = next((line for line in stands if line.startswith(f"{what} (")), None)
+        missing = f"only in part, {partly.removeprefix(what).strip()}" if partly else "not kept from a trainee here"
+        yield f"wall: {what}", "stands" if what in stands else f"{missing}; results and leaderboards say so"
 
 
 def _data(root: Path | None) -> Iterator[Line]:

@@ -25,7 +25,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def inventory() -> dict[str, Any]:
-    """Collect what this clone holds, as plain values; a submission that cannot be read is under `unreadable`."""
+    """Collect what there is, as plain values; a submission that cannot be read is under `unreadable`."""
     from timetrial.harness import UsageError
     from timetrial.harness.planning.catalogue import TEMPLATE, find_submission, submission_names
     from timetrial.harness.planning.configuration import compose, options

@@ -2,8 +2,10 @@
 
 import argparse
 import keyword
+from pathlib import Path
 
 from timetrial.harness import UsageError
+from timetrial.harness.planning.places import CLONE, HOMEPAGE, SUBMISSIONS
 
 EXAMPLE = "timetrial new mine && timetrial check mine"
 
@@ -16,18 +18,21 @@ def main(options: argparse.Namespace) -> int:
     import shutil
 
     from timetrial.harness.planning.catalogue import TEMPLATE
-    from timetrial.harness.planning.places import ROOT, SUBMISSIONS
 
-    name, folder = options.name, SUBMISSIONS / options.name
+    name = options.name
+    place = f"submissions/{name}" if CLONE else name
+    folder = (CLONE or Path.cwd()) / place
     if not name.isidentifier() or not name.isascii() or name != name.lower() or keyword.iskeyword(name):
-        raise UsageError(f"the name {name!r} is no folder of submissions/: use lower case, digits and underscores")
+        raise UsageError(f"the name {name!r} is no name of a submission: use lower case, digits and underscores")
     if folder.exists() or folder.with_suffix(".py").exists():
-        raise UsageError(f"submissions/{name} is there already: choose another name, or edit it")
+        raise UsageError(f"{place} is there already: choose another name, or edit it")
     shutil.copytree(SUBMISSIONS / TEMPLATE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    place = folder.relative_to(ROOT)
     print(f"made {place}/. Next:")
     print(f"  1. edit    {place}/submission.py     the algorithm, about ten lines")
     print(f"  2. edit    {place}/submission.yaml   who wrote it, and its search space")
+    if not CLONE:
+        print(f"  3. move    {place}/ into submissions/ of a clone of TimeTrial, which runs it: {HOMEPAGE}")
+        return 0
     print(f"  3. check   timetrial check {name}")
     print(f"  4. run     timetrial run submission={name} suite=quickstart")
     return 0

@@ -4,16 +4,15 @@ import argparse
 import sys
 from pathlib import Path
 
-EXAMPLE = "timetrial report quickstart && open results/runs/quickstart/report/leaderboard.html"
+EXAMPLE = "timetrial report quickstart --style talk"
 STYLES = ("paper", "talk")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="name or folder of a run, or of committed results")
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="where to write; by default report/ in the first run"
-    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where to write; by default report/ in the run")
     parser.add_argument("--style", default="paper", choices=STYLES, help="plots for a paper's column, or for a slide")
+    parser.add_argument("--clock", help="measured, paced or steps; by default paced where the records have it")
     parser.add_argument(
         "--allow-incomplete", action="store_true", help="count trials that crashed or are missing as misses"
     )
@@ -24,22 +23,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Write the report; return 1 where a submission has no score because it is incomplete."""
-    from timetrial.harness.entries.committed import CommittedResults
     from timetrial.harness.entries.find import find_run
-    from timetrial.harness.entries.submitting import write_leaderboards
     from timetrial.harness.report.boards import read_boards
     from timetrial.harness.report.markdown import leaderboard_markdown
     from timetrial.harness.report.write import write_report
 
     runs = [find_run(name) for name in options.runs]
     boards = read_boards(
-        runs, allow_incomplete=options.allow_incomplete, allow_mixed_hardware=options.allow_mixed_hardware
+        runs,
+        clock=options.clock,
+        allow_incomplete=options.allow_incomplete,
+        allow_mixed_hardware=options.allow_mixed_hardware,
     )
-    committed = runs[0].root if isinstance(runs[0], CommittedResults) else None
-    if committed and not options.output:
-        files = write_leaderboards(committed, boards, options.allow_mixed_hardware)
-    else:
-        files = write_report(boards, options.output or runs[0].path / "report", style=options.style)
+    files = write_report(boards, options.output or runs[0].report, style=options.style)
     print("\n".join(leaderboard_markdown(board) for board in boards))
     for file in files:
         print(file)

@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments; their values are checked in `main`, which complains in one line."""
     parser.add_argument("runs", metavar="RUN", nargs="*", help="name or folder of a run")
     parser.add_argument("--rules", default="default", help="default, algoperf_v05 or algoperf_v06")
+    parser.add_argument("--clock", help="measured, paced or steps; by default paced where the records have it")
     parser.add_argument("--format", default="table", help="table, json or csv")
     parser.add_argument(
         "--allow-incomplete", action="store_true", help="count trials that crashed or are missing as misses"
@@ -44,7 +45,9 @@ def main(arguments: argparse.Namespace) -> int:
     from timetrial.harness.scoring import rules_named, score_leaderboards  # pandas takes 0.5 s, and --help needs none
 
     rules = rules_named(arguments.rules)
-    boards = score_leaderboards(_read(arguments), rules, allow_incomplete=arguments.allow_incomplete)
+    boards = score_leaderboards(
+        _read(arguments), rules, clock=arguments.clock, allow_incomplete=arguments.allow_incomplete
+    )
     for board in boards:
         _print_findings(board)
     _print(boards, arguments.format)

@@ -18,7 +18,7 @@ WATCH_SECONDS = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="a run in results/runs, or the path of its folder")
+    parser.add_argument("run", metavar="RUN", help="name or folder of a run")
     parser.add_argument(
         "--watch", action="store_true", help="show it again and again until nothing runs or waits in SLURM"
     )

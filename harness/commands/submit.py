@@ -1,6 +1,7 @@
 """Check a complete run of a submission and add it to the committed leaderboard in results/.
 
 With --check instead: find changed records, hand-edited scores and missing trials in what is committed.
+With --rewrite: write leaderboards, and the numbers in texts about them, again from the committed records.
 """
 
 import argparse
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 from timetrial.harness import UsageError
+from timetrial.harness.planning import places
 
 EXAMPLE = "timetrial submit my_optimizer my_run        timetrial submit --check"
 MOST_NAMED = 20
@@ -16,7 +18,9 @@ MOST_NAMED = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="submission to add")
     parser.add_argument("run", nargs="?", metavar="RUN", help="name or folder of the run that holds its trials")
-    parser.add_argument("--check", action="store_true", help="check the committed results instead; exit code 1: wrong")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--check", action="store_true", help="check the committed results instead; exit code 1: wrong")
+    instead.add_argument("--rewrite", action="store_true", help="write the committed leaderboards again instead")
     parser.add_argument(
         "--allow-mixed-hardware", action="store_true", help="compare times from different machines, and say so"
     )
@@ -24,12 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Add a run or check what is committed; return 1 where that fails, naming what is wrong."""
-    if options.check:
+    if places.CLONE is None:
+        raise UsageError(f"the leaderboards are in a clone of TimeTrial: run this in one (git clone {places.HOMEPAGE})")
+    if options.check or options.rewrite:
+        option = "--check" if options.check else "--rewrite"
         if options.name:
-            raise UsageError(f"{options.name} with --check: give NAME and RUN to submit, or --check alone")
-        return _check(options.allow_mixed_hardware)
+            raise UsageError(f"{options.name} with {option}: give NAME and RUN to submit, or {option} alone")
+        return (_check if options.check else _rewrite)(options.allow_mixed_hardware)
     if not options.name or not options.run:
-        raise UsageError("give NAME and RUN, as in `timetrial submit my_optimizer my_run`, or --check")
+        raise UsageError("give NAME and RUN, as in `timetrial submit my_optimizer my_run`, or --check or --rewrite")
     return _submit(options.name, options.run, options.allow_mixed_hardware)
 
 
@@ -49,6 +56,9 @@ def _submit(name: str, run: str, allow_mixed_hardware: bool) -> int:
         print("\n".join(_describe(name, change)))
         for warning in change.after.warnings:
             print(f"warning: {warning}", file=sys.stderr)
+        for file in change.files:
+            if file.name == "README.md":
+                print(f"note: numbers in {file} are others now: read the sentences around them", file=sys.stderr)
     print("\nFor a pull request:")
     print(f"  git switch -c submit-{name}")
     print(f"  git add results submissions/{name}")
@@ -59,30 +69,23 @@ def _submit(name: str, run: str, allow_mixed_hardware: bool) -> int:
 
 def _describe(name: str, change) -> list[str]:
     """Say where the submission stands now, and what its coming changed for the others."""
-    from timetrial.harness.report.markdown import rank_of
     from timetrial.harness.scoring.present import with_interval
 
-    board = change.after
-    standings = board.scores.by_time.standings
-    own = board.scores.by_time.of(name)
-    rank = rank_of(own, standings)
-    lines = [f"{board.suite}, {board.ruleset}: {name} is on rank {rank} of {len(standings)}"]
-    lines[0] += f" with a score of {with_interval(own.score, '{:.2f}')}"
-    before = {} if change.before is None else {s.submission: s for s in change.before.scores.by_time.standings}
-    for standing in standings:
-        old = before.get(standing.submission)
-        if old is None:
-            continue
-        was = f"{rank_of(old, list(before.values()))} with {old.score.value:.2f}"
-        now = f"{rank_of(standing, standings)} with {standing.score.value:.2f}"
-        lines.append(f"  {standing.submission}: {f'rank {was} -> {now}' if was != now else f'stays on rank {now}'}")
+    scores = change.after.scores
+    own, count = scores.of(name), len(scores.standings)
+    headline = f"{change.after.suite}, {change.after.ruleset}: {name} is on rank {own.rank} of {count}"
+    lines = [f"{headline}, with a speed-up of {with_interval(own.speedup, '{:.2f}x')} over {scores.reference}"]
+    before = {} if change.before is None else {s.submission: s for s in change.before.scores.standings}
+    for standing in scores.standings:
+        if old := before.get(standing.submission):
+            was, now = (f"{s.rank} with a score of {s.score.value:.2f}" for s in (old, standing))
+            lines.append(f"  {standing.submission}: {f'rank {was} -> {now}' if was != now else f'stays on rank {now}'}")
     return lines
 
 
 def _check(allow_mixed_hardware: bool) -> int:
     from timetrial.harness.entries.check import check_results
     from timetrial.harness.entries.committed import committed_results
-    from timetrial.harness.planning import places
 
     results = committed_results(places.RESULTS)
     if results is None:
@@ -92,8 +95,17 @@ def _check(allow_mixed_hardware: bool) -> int:
     if problems:
         _name(problems, "the committed results are not what was recorded")
         return 1
-    trials = len(results.trials())
+    trials = sum(1 for _ in results.trials())
     print(f"{len(results.entries)} entries, {trials} trials: every record is whole, every score follows from them")
+    return 0
+
+
+def _rewrite(allow_mixed_hardware: bool) -> int:
+    from timetrial.harness.entries.submitting import rewrite
+    from timetrial.harness.planning import places
+
+    for file in rewrite(places.RESULTS, allow_mixed_hardware):
+        print(file)
     return 0
 
 

@@ -2,12 +2,16 @@
 
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from timetrial.harness import UsageError
-from timetrial.harness.entries.committed import CommittedEntry, CommittedResults, hash_source, metadata_of
+from timetrial.harness.entries.committed import CommittedEntry, CommittedResults, metadata_of
+from timetrial.harness.entries.forgery import find_bad_names, find_forgeries
+from timetrial.harness.entries.numbers import boards_by_name, files_with_numbers, find_wrong_numbers
+from timetrial.harness.entries.sources import find_text_problems
 from timetrial.harness.entries.submitting import environment_problems, write_leaderboards
+from timetrial.harness.planning.catalogue import hash_source
 from timetrial.harness.planning.configuration import compose, options
 from timetrial.harness.planning.plan import select_workloads
 from timetrial.harness.records.contradictions import find_contradictions
@@ -22,6 +26,9 @@ TOLERANCE = 2e-3
 def check_results(results: CommittedResults, root: Path, allow_mixed_hardware: bool = False) -> list[str]:
     """Say what is wrong with committed results, one line each, naming file and trial; none: all is well."""
     problems = [problem for entry in results.entries for problem in _check_entry(entry)]
+    problems = list(dict.fromkeys(problems)) or [
+        f"{text}: no entry names it: remove it" for text in results.unused_texts()
+    ]
     if problems:
         return problems
     try:
@@ -29,18 +36,23 @@ def check_results(results: CommittedResults, root: Path, allow_mixed_hardware: b
     except UsageError as error:
         return [str(error)]
     with tempfile.TemporaryDirectory(prefix="timetrial-check-") as folder:
-        written = write_leaderboards(root, boards, allow_mixed_hardware, into=Path(folder))
+        written = write_leaderboards(root, boards, into=Path(folder))
+        by_name = boards_by_name(boards)
+        numbers = [problem for file in files_with_numbers(root) for problem in find_wrong_numbers(file, by_name)]
         pairs = [(root / path.relative_to(folder), path) for path in written if path.name in CHECKED]
-        return [problem for there, computed in pairs for problem in compare_files(there, computed)]
+        return [problem for there, computed in pairs for problem in compare_files(there, computed)] + numbers
 
 
 def _check_entry(entry: CommittedEntry) -> list[str]:
     try:
         said = entry.read()
         recorded = {trial.key: trial for trial in entry.trials()}
+        files = entry.source_files()
     except CorruptRecord as error:
         return [f"corrupt record: {error}"]
-    problems = []
+    except UsageError as error:
+        return [str(error)]
+    problems = [*find_bad_names(entry), *find_text_problems(files, entry.entry_file)]
     hashes = said.get("trials", {})
     for key, expected in hashes.items():
         if key not in recorded:
@@ -52,7 +64,8 @@ def _check_entry(entry: CommittedEntry) -> list[str]:
     problems += [problem for trial in recorded.values() for problem in find_contradictions(trial)]
     if not problems and recorded:
         problems += environment_problems(recorded.values())
-        problems += _check_said(entry, said, list(recorded.values()))
+        problems += find_forgeries(entry, files, [trial.read_spec() for trial in recorded.values()])
+        problems += _check_said(entry, said, files, list(recorded.values()))
     return list(dict.fromkeys(problems)) or ([] if recorded else [f"{entry.trials_file}: no trial"])
 
 
@@ -68,7 +81,7 @@ def _planned(entry: CommittedEntry, said: dict) -> Iterable[str]:
                     yield f"{workload.name}/study_{study}/trial_{trial}"
 
 
-def _check_said(entry: CommittedEntry, said: dict, trials: list) -> list[str]:
+def _check_said(entry: CommittedEntry, said: dict, files: Mapping[str, Path], trials: list) -> list[str]:
     """Compare what `entry.json` says, and the source, with the records."""
     problems = []
     spec, environment = trials[0].read_spec(), trials[0].read_result().environment
@@ -77,9 +90,9 @@ def _check_said(entry: CommittedEntry, said: dict, trials: list) -> list[str]:
         "suite": (entry.suite, spec.suite),
         "ruleset": (entry.ruleset, spec.ruleset),
         "suite_version": (spec.suite_version,),
-        "source_hash": (hash_source(entry.source), *(trial.read_spec().source_hash for trial in trials)),
+        "source_hash": (hash_source(files), *(trial.read_spec().source_hash for trial in trials)),
         "environment": (environment,),
-        "metadata": (metadata_of(entry.source),),
+        "metadata": (metadata_of(entry.submission, files),),
     }
     for name, values in same.items():
         wrong = [value for value in values if value != said.get(name)]
@@ -92,7 +105,7 @@ def _check_said(entry: CommittedEntry, said: dict, trials: list) -> list[str]:
 
 def compare_files(there: Path, computed: Path) -> list[str]:
     """Say where a committed file is not what the records give; decimal numbers may differ by rounding."""
-    remedy = f"`timetrial report {there.parent}` writes it again"
+    remedy = "`timetrial submit --rewrite` writes it again"
     if not there.exists():
         return [f"{there} is missing: {remedy}"]
     ours, theirs = there.read_text().splitlines(), computed.read_text().splitlines()

@@ -2,16 +2,20 @@
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness import UsageError
+from timetrial.harness.entries.lines import read_head, read_points
+from timetrial.harness.entries.sources import check_name, find_text_problems, keep_texts, restore_texts
+from timetrial.harness.planning.catalogue import read_submission
 from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.records.curve import Curve, curve_of
 from timetrial.harness.records.files import (
+    CorruptRecord,
     Evaluation,
     Result,
     TrialFolder,
@@ -29,16 +33,19 @@ PRIVATE = ("host",)
 class CommittedTrial(TrialFolder):
     """One line of a `trials.jsonl`, read like the folder of a trial."""
 
-    def __init__(self, entry: "CommittedEntry", number: int, line: str) -> None:
-        super().__init__(entry.path / f"{entry.trials_file.name}:{number}")
+    def __init__(self, entry: "CommittedEntry", number: int, line: bytes) -> None:
+        self.path = entry.path / f"{entry.trials_file.name}:{number}"
         self.evaluations_file = self.result_file = self.spec_file = self.path
-        self.source = entry.source
-        self.hash = hashlib.sha256(line.encode()).hexdigest()[:16]
+        self.entry = entry
         self._line = line
 
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(self._line).hexdigest()[:16]
+
     @cached_property
-    def _content(self) -> dict[str, Any]:
-        return json.loads(self._line)
+    def _head(self) -> Mapping[str, Any]:
+        return read_head(self._line)
 
     @property
     def is_finished(self) -> bool:
@@ -46,15 +53,23 @@ class CommittedTrial(TrialFolder):
 
     def read_spec(self) -> TrialSpec:
         with reported(self.path):
-            return TrialSpec.from_json(self._content["spec"])
+            return TrialSpec.from_json(self._head["spec"])
 
     def read_result(self) -> Result:
         with reported(self.path):
-            return parse_result(self._content["result"])
+            return parse_result(self._head["result"])
 
     def read_evaluations(self) -> list[Evaluation]:
         with reported(self.path):
-            return [parse_evaluation(given) for given in self._content["evaluations"]]
+            return [parse_evaluation(given) for given in json.loads(self._line)["evaluations"]]
+
+    def read_curve(self) -> tuple[Result, Curve] | None:
+        points = read_points(self._line)
+        if points is None:
+            return super().read_curve()
+        result = self.read_result()
+        self._check_end(result, points[-1].seconds if points else None)
+        return result, curve_of(points)
 
     @property
     def key(self) -> str:
@@ -74,7 +89,8 @@ class CommittedEntry:
         self.submission, self.ruleset, self.suite = path.name, path.parent.name, path.parent.parent.name
         self.entry_file = path / "entry.json"
         self.trials_file = path / "trials.jsonl"
-        self.source = path / "source"
+        self.texts = path.parents[2] / "sources"
+        """Where the texts of all entries are."""
 
     def read(self) -> dict[str, Any]:
         """Read `entry.json`; raises `CorruptRecord` where it is none."""
@@ -87,13 +103,36 @@ class CommittedEntry:
     def trials(self) -> list[CommittedTrial]:
         if not self.trials_file.exists():
             return []
-        lines = self.trials_file.read_text().splitlines()
+        lines = self.trials_file.read_bytes().splitlines()
         return [CommittedTrial(self, number, line) for number, line in enumerate(lines, start=1)]
 
-    def write(self, folders: Iterable[TrialFolder], source: Path) -> None:
-        """Write the records of a complete submission, its source, and what `entry.json` says of them."""
+    def source_files(self) -> dict[str, Path]:
+        """List the texts that ran, by the names they had.
+
+        Raises `UsageError` where `entry.json` does not say it, or has a name that leads to another folder.
+        """
+        try:
+            with reported(self.entry_file):
+                sources = self.read()["sources"]
+                if missing := {"submission.py", "submission.yaml"} - set(sources):
+                    raise ValueError(f"sources: no {min(missing)}")
+                return {check_name(name): self.texts / check_name(text) for name, text in sources.items()}
+        except CorruptRecord as error:
+            raise UsageError(f"corrupt record: {error}: `git checkout` brings back what was committed") from None
+
+    def restore_source(self, folder: Path) -> None:
+        """Build the source that ran again, in a new folder.
+
+        Raises `UsageError` where `folder` is there already, or the texts are not what ran.
+        """
+        files = self.source_files()
+        if problems := find_text_problems(files, self.entry_file):
+            raise UsageError(problems[0])
+        restore_texts(files, folder)
+
+    def write(self, folders: Iterable[TrialFolder], files: Mapping[str, Path]) -> None:
+        """Write the records of a complete submission, its source files, and what `entry.json` says of them."""
         self.path.mkdir(parents=True)
-        shutil.copytree(source, self.source)
         trials = sorted(folders, key=lambda folder: trial_key(folder.read_spec()))
         write_atomically(self.trials_file, "".join(_line(folder) + "\n" for folder in trials))
         first = self.trials()[0]
@@ -103,10 +142,11 @@ class CommittedEntry:
             "suite": spec.suite,
             "suite_version": spec.suite_version,
             "ruleset": spec.ruleset,
-            "metadata": metadata_of(self.source),
+            "metadata": metadata_of(spec.submission, files),
             "environment": result.environment,
             "finished_at": max(trial.read_result().finished_at for trial in self.trials()),
             "source_hash": spec.source_hash,
+            "sources": keep_texts(files, self.texts),
             "trials": {trial.key: trial.hash for trial in self.trials()},
         }
         write_atomically(self.entry_file, json.dumps(entry, indent=1) + "\n")
@@ -124,15 +164,22 @@ class CommittedResults(Run):
         """The folder that holds the suites."""
         return self.entries[0].path.parents[2]
 
-    @cached_property
-    def _trials(self) -> list[CommittedTrial]:
-        return [trial for entry in self.entries for trial in entry.trials()]
+    @property
+    def report(self) -> Path:
+        return self.root / "reports" / self.path.resolve().relative_to(self.root)
 
-    def trials(self) -> list[CommittedTrial]:
-        return self._trials
+    def unused_texts(self) -> list[Path]:
+        """List the texts that no entry names any more, if these are all the entries of their `results/`."""
+        used = {text for entry in self.entries for text in entry.source_files().values()}
+        return sorted(set((self.root / "sources").glob("*")) - used)
 
-    def source_of(self, folder: CommittedTrial) -> Path:
-        return folder.source
+    def trials(self) -> Iterator[CommittedTrial]:
+        """Go through the trials, entry by entry: those of many entries together would fill the memory."""
+        for entry in self.entries:
+            yield from entry.trials()
+
+    def source_of(self, folder: CommittedTrial) -> dict[str, Path]:
+        return folder.entry.source_files()
 
 
 def committed_results(path: Path) -> CommittedResults | None:
@@ -148,19 +195,9 @@ def _entry_files(path: Path) -> Iterator[Path]:
         )
 
 
-def hash_source(source: Path) -> str:
-    """Hash a copy of a submission's source as `SubmissionFolder.source_hash` does its original."""
-    own = sorted(path for path in source.glob("*") if path.is_file())
-    shared = sorted((source / "shared").glob("*"))
-    digest = hashlib.sha256()
-    for path in (*own, *shared):
-        digest.update(f"{path.relative_to(source).as_posix()}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-def metadata_of(source: Path) -> dict[str, Any]:
-    """Give what the `submission.yaml` in a copy of a source says of authorship."""
-    metadata = find_submission(source.name, source.parent)
+def metadata_of(submission: str, files: Mapping[str, Path]) -> dict[str, Any]:
+    """Give what the `submission.yaml` among the files of a source says of authorship."""
+    metadata = read_submission(submission, files["submission.yaml"])
     return {
         "author": metadata.author,
         "description": metadata.description,

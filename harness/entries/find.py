@@ -17,7 +17,6 @@ def find_run(name: str) -> Run:
     for path in (Path(name), RUNS / name):
         if path.is_dir():
             return committed_results(path) or RunFolder(path.resolve())
-    known = (
-        ", ".join(sorted(path.name for path in RUNS.glob("*") if path.is_dir())) or "none yet: timetrial run makes one"
-    )
-    raise UsageError(f"no run {name!r} in {RUNS} and no such folder: runs there are {known}")
+    known = ", ".join(sorted(path.name for path in RUNS.glob("*") if path.is_dir()))
+    there = f"there are {known}" if known else "timetrial run makes the first"
+    raise UsageError(f"no run {name!r} in {RUNS} and no such folder: {there}")

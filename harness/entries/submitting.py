@@ -1,25 +1,26 @@
 """Adding a complete run of a submission to the committed leaderboard."""
 
+import math
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from timetrial.harness import UsageError
-from timetrial.harness.entries.committed import CommittedEntry, CommittedResults, committed_results, hash_source
+from timetrial.harness.entries.committed import CommittedEntry, committed_results
+from timetrial.harness.entries.numbers import boards_by_name, files_with_numbers, insert_numbers
+from timetrial.harness.entries.sources import is_name
 from timetrial.harness.planning import places
-from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness.planning.catalogue import find_submission, hash_source
 from timetrial.harness.planning.configuration import compose
 from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.planning.search_space import Hyperparameters
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.contradictions import find_contradictions
 from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.records.run import Run
 from timetrial.harness.report.boards import Board, read_boards
-from timetrial.harness.report.write import write_page, write_report
-
-FORMATS = ("svg",)
-"""The committed plots: text, of which git keeps the differences."""
+from timetrial.harness.report.write import write_profile, write_report
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Candidate:
     ruleset: str
     submission: str
     trials: tuple[TrialFolder, ...]
-    source: Path
+    files: Mapping[str, Path]
+    """The source files that ran, by their names."""
 
 
 def find_candidates(run: Run, name: str) -> list[Candidate]:
@@ -45,7 +47,7 @@ def find_candidates(run: Run, name: str) -> list[Candidate]:
     if not found:
         there = ", ".join(sorted(others)) or "no trial at all"
         raise UsageError(f"{run.path} holds no trial of {name!r}: there is {there}")
-    return [Candidate(*key, name, tuple(trials), run.source(name)) for key, trials in sorted(found.items())]
+    return [Candidate(*key, name, tuple(trials), run.source_of(trials[0])) for key, trials in sorted(found.items())]
 
 
 def find_problems(candidate: Candidate) -> list[str]:
@@ -68,28 +70,44 @@ def _plan_problems(candidate: Candidate) -> list[str]:
     for folder, spec in there.items():
         if folder not in wanted:
             problems.append(f"{folder}: a trial that {candidate.suite} under {candidate.ruleset} does not have")
-        elif difference := _difference(spec, wanted[folder]):
-            problems.append(f"{folder}: {difference}")
+        elif wrong := difference(spec, wanted[folder]):
+            problems.append(f"{folder}: {wrong}")
     return problems
 
 
-def _difference(spec: TrialSpec, wanted: TrialSpec) -> str:
+def difference(spec: TrialSpec, wanted: TrialSpec) -> str:
+    """Say in what a trial differs from what is planned; nothing where that is threads or source alone."""
     wanted = replace(wanted, threads=spec.threads, source_hash=spec.source_hash)
     ours, theirs = spec.to_json(), wanted.to_json()
     for name in ours:
-        if ours[name] != theirs[name]:
+        if ours[name] != theirs[name] and not (name == "hyperparameters" and same_point(ours[name], theirs[name])):
             return f"its {name} is {ours[name]}, and that of the {spec.suite} suite in this clone {theirs[name]}"
     return ""
+
+
+def same_point(one: Hyperparameters, other: Hyperparameters) -> bool:
+    """Whether two points are one, but for the last digits that two processors may compute otherwise."""
+    return one.keys() == other.keys() and all(
+        math.isclose(value, other[name], rel_tol=1e-9)
+        if isinstance(value, float) and isinstance(other[name], float)
+        else value == other[name]
+        for name, value in one.items()
+    )
 
 
 def _source_problems(candidate: Candidate) -> list[str]:
     problems = [
         f"{folder.path}: it ran source {folder.read_spec().source_hash}, and the copy in the run is {copied}"
-        for copied in [hash_source(candidate.source)]
+        for copied in [hash_source(candidate.files)]
         for folder in candidate.trials
         if folder.read_spec().source_hash != copied
     ]
-    return problems[:1] + [
+    problems = problems[:1] + [
+        f"{name!r} of {candidate.submission}: rename the file: letters, digits, spaces and - _ . only"
+        for name in candidate.files
+        if not is_name(name)
+    ]
+    return problems + [
         f"submissions/{candidate.submission}/{name} is not what ran: run again, or bring it back"
         for name in changed_files(candidate)
         if not name.startswith("shared/")
@@ -99,7 +117,7 @@ def _source_problems(candidate: Candidate) -> list[str]:
 def changed_files(candidate: Candidate) -> list[str]:
     """List the files of a submission, shared modules included, that differ from those that ran."""
     now = find_submission(candidate.submission).source_files()
-    ran = {p.relative_to(candidate.source).as_posix(): p for p in candidate.source.rglob("*") if p.is_file()}
+    ran = candidate.files
     differing = [name for name in now.keys() & ran.keys() if now[name].read_bytes() != ran[name].read_bytes()]
     return sorted({*differing, *(now.keys() ^ ran.keys())})
 
@@ -139,7 +157,7 @@ def add_entry(candidate: Candidate, allow_mixed_hardware: bool = False) -> Chang
     place, old, new = (board_folder / f"{prefix}{candidate.submission}" for prefix in ("", ".old-", ".new-"))
     for leftover in (old, new):
         shutil.rmtree(leftover, ignore_errors=True)
-    CommittedEntry(new).write(candidate.trials, candidate.source)
+    CommittedEntry(new).write(candidate.trials, candidate.files)
     if place.exists():
         place.rename(old)
     new.rename(place)
@@ -149,9 +167,41 @@ def add_entry(candidate: Candidate, allow_mixed_hardware: bool = False) -> Chang
         shutil.rmtree(place)
         if old.exists():
             old.rename(place)
+        remove_unused_texts(places.RESULTS)
         raise
     shutil.rmtree(old, ignore_errors=True)
-    return Change(before, after, tuple(write_leaderboards(places.RESULTS, [after], allow_mixed_hardware)))
+    remove_unused_texts(places.RESULTS)
+    files = write_leaderboards(places.RESULTS, [after])
+    if files_with_numbers(places.RESULTS):
+        everything = read_boards([committed_results(places.RESULTS)], allow_mixed_hardware=allow_mixed_hardware)
+        files += write_numbers(places.RESULTS, everything)
+    return Change(before, after, tuple(files))
+
+
+def rewrite(root: Path, allow_mixed_hardware: bool = False) -> list[Path]:
+    """Write everything that follows from the committed records under `root` again, and list the files.
+
+    Raises `UsageError` where there is no record.
+    """
+    results = committed_results(root)
+    if results is None:
+        raise UsageError(f"{root}: no entry is committed yet, so there is no leaderboard to write")
+    boards = read_boards([results], allow_mixed_hardware=allow_mixed_hardware)
+    remove_unused_texts(root)
+    return write_leaderboards(root, boards) + write_numbers(root, boards)
+
+
+def write_numbers(root: Path, boards: list[Board]) -> list[Path]:
+    """Insert what the records give into the texts that hold marks, and list those that this changed."""
+    by_name = boards_by_name(boards)
+    return [file for file in files_with_numbers(root) if insert_numbers(file, by_name)]
+
+
+def remove_unused_texts(root: Path) -> None:
+    """Remove the source texts that no entry under `root` names any more."""
+    everything = committed_results(root)
+    for text in everything.unused_texts() if everything else ():
+        text.unlink()
 
 
 def read_committed(board_folder: Path, allow_mixed_hardware: bool = False) -> Board | None:
@@ -160,20 +210,15 @@ def read_committed(board_folder: Path, allow_mixed_hardware: bool = False) -> Bo
     return read_boards([results], allow_mixed_hardware=allow_mixed_hardware)[0] if results else None
 
 
-def write_leaderboards(
-    root: Path, boards: list[Board], allow_mixed_hardware: bool = False, into: Path | None = None
-) -> list[Path]:
-    """Write the files of committed leaderboards, and the page of all of them, under `root`.
+def write_leaderboards(root: Path, boards: list[Board], into: Path | None = None) -> list[Path]:
+    """Write what is committed of leaderboards under `root`: the tables, the page, and the performance profiles.
 
-    With `into`, write only the tables and pages, as they would be, in that folder instead.
+    With `into`, write only the tables and the page, as they would be, in that folder instead.
     """
     files = []
     for board in boards:
         place = Path(board.suite) / board.ruleset
-        formats = () if into else FORMATS
-        files += write_report([board], (into or root) / place, formats=formats, links_from=root / place)
-    everything = committed_results(root)
-    if isinstance(everything, CommittedResults):
-        pages = read_boards([everything], allow_mixed_hardware=allow_mixed_hardware)
-        files.append(write_page(pages, (into or root) / "leaderboard.html", links_from=root))
+        files += write_report([board], (into or root) / place, formats=(), links_from=root / place)
+        if not into and board.scores.standings:
+            files.append(write_profile(board, root / place / "performance_profile.svg"))
     return files

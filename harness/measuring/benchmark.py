@@ -35,6 +35,7 @@ from timetrial.harness.planning.configuration import compose
 from timetrial.harness.planning.environment import choose_device, describe_machine, gpus
 from timetrial.harness.planning.places import RESULTS
 from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.planning.source import Source, read_source
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.runs.folder import RunFolder
@@ -53,7 +54,7 @@ LOOPS = ("hand", "bare")
 Row = dict[str, Any]
 
 
-def measure_steps(spec: TrialSpec, source: str, data_root: Path | None) -> Row:
+def measure_steps(spec: TrialSpec, source: Source, data_root: Path | None) -> Row:
     """Time trials of `spec` and loops by hand in turn; seconds are medians, ratios medians over the turns."""
     import torch
 
@@ -96,7 +97,9 @@ def _seconds_per_step(trial: TrialFolder) -> float:
 def _in_a_process(function: Any, *arguments: Any) -> Any:
     """Call `function(connection, *arguments)` in a fresh process, and give what it sends."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("forkserver").Process(target=function, args=(sender, *arguments))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["timetrial.harness.trial.preload"])  # the same settings of malloc
+    process = context.Process(target=function, args=(sender, *arguments))
     process.start()
     sender.close()
     try:
@@ -277,11 +280,11 @@ def measure(overrides: list[str]) -> dict[str, Any]:
     threads = slots_and_threads({**config["executor"], "slots": 1}, device)[1]
     data_root = None if config["data_root"] is None else Path(config["data_root"])
     specs = [_endless(spec) for spec in make_plan(config, device, threads)]
-    files = {name: find_submission(name).source_files()["submission.py"] for name in SUBMISSIONS}
-    prepare_forkserver(specs, files.values())
+    sources = {name: read_source(name, find_submission(name).source_files()) for name in SUBMISSIONS}
+    prepare_forkserver(specs)
     steps, floors = [], []
     for spec in specs:
-        steps.append(measure_steps(spec, files[spec.submission].read_text(), data_root))
+        steps.append(measure_steps(spec, sources[spec.submission], data_root))
         floors.append(measure_floor(spec, data_root, steps[-1]["seconds_per_step"]))
         print(json.dumps(steps[-1]), file=sys.stderr)
     return {

@@ -3,6 +3,7 @@
 import ast
 import difflib
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from timetrial.harness.planning.search_space import (
     parse_hyperparameters,
     parse_search_space,
 )
+from timetrial.harness.planning.source import read_source
 
 TEMPLATE = "template"
 FIELDS = ("author", "description", "references", "licence", "search_space", "hyperparameters")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SubmissionFolder:
     """A submission as it lies on disk: what its `submission.yaml` says, and where its code is."""
 
@@ -52,10 +54,15 @@ class SubmissionFolder:
 
     def source_hash(self) -> str:
         """Hash its files and the shared modules they import (SHA-256, 16 hexadecimal digits)."""
-        digest = hashlib.sha256()
-        for name, path in self.source_files().items():
-            digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
-        return digest.hexdigest()[:16]
+        return hash_source(self.source_files())
+
+
+def hash_source(files: Mapping[str, Path]) -> str:
+    """Hash source files by their place in a copy, a submission's own first (SHA-256, 16 hexadecimal digits)."""
+    digest = hashlib.sha256()
+    for name in sorted(files, key=lambda name: ("/" in name, name)):
+        digest.update(f"{name}\0".encode() + files[name].read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
 
 
 def submission_names() -> list[str]:
@@ -63,24 +70,27 @@ def submission_names() -> list[str]:
     return sorted(p.parent.name for p in SUBMISSIONS.glob("*/submission.yaml") if p.parent.name != TEMPLATE)
 
 
-def find_submission(name: str, root: Path | None = None) -> SubmissionFolder:
+def find_submission(name: str) -> SubmissionFolder:
     """Read the submission `name`; raises `UsageError` where it is unknown or its `submission.yaml` is wrong."""
-    path = (root or SUBMISSIONS) / name
+    path = SUBMISSIONS / name
     if not (path / "submission.yaml").is_file():
         raise UsageError(_unknown("submission", name, submission_names(), "timetrial list shows all"))
     if not (path / "submission.py").is_file():
         raise UsageError(f"submission {name!r} has no {path / 'submission.py'}: write it, or copy the template's")
-    return _read_folder(name, path)
+    folder = read_submission(name, path / "submission.yaml")
+    read_source(name, {file.name: file for file in path.glob("*.py")})  # raises where one is no UTF-8
+    return folder
 
 
-def _read_folder(name: str, path: Path) -> SubmissionFolder:
+def read_submission(name: str, file: Path) -> SubmissionFolder:
+    """Read what a `submission.yaml` says of the submission `name`; raises `UsageError` where that is wrong."""
     from omegaconf import OmegaConf  # slow to import; `--help` does without
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     where = f"submissions/{name}/submission.yaml"
     try:
-        given = OmegaConf.to_container(OmegaConf.load(path / "submission.yaml"), resolve=True)
+        given = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
     except (YAMLError, OmegaConfBaseException, OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{where} cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(given, dict):
@@ -99,7 +109,7 @@ def _read_folder(name: str, path: Path) -> SubmissionFolder:
         raise UsageError(f"{where}: give a search_space (external) or hyperparameters (self_tuning), or both")
     return SubmissionFolder(
         name,
-        path,
+        file.parent,
         given["author"],
         " ".join(given["description"].split()),
         tuple(references),

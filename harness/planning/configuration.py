@@ -44,4 +44,4 @@ def _in_one_line(error: Exception, overrides: list[str]) -> str:
             remedy = f"did you mean {close[0]}?" if close else f"choose of {', '.join(known)}"
             return f"unknown {key} {value!r}: {remedy}"
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return f"{' '.join(overrides)}: {reason.rstrip('.')}: configs/config.yaml shows what can be overridden"
+    return f"{' '.join(overrides)}: {reason.rstrip('.')}: {CONFIGS / 'config.yaml'} shows what can be overridden"

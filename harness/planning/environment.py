@@ -20,7 +20,7 @@ LIBRARIES = ("torch", "torchvision", "numpy", "datasets", "schedulefree", "prodi
 
 @functools.cache
 def describe_machine() -> dict[str, Any]:
-    """Describe hardware, system, libraries and the commit of this clone. Does not import torch."""
+    """Describe hardware, system, libraries and the commit of the clone. Does not import torch."""
     return {
         "host": platform.node(),
         "system": f"{platform.system()} {platform.release()}",

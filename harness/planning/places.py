@@ -11,6 +11,8 @@ CONFIGS = ROOT / "configs"
 SUBMISSIONS = ROOT / "submissions"
 RESULTS = ROOT / "results"
 """The committed leaderboards; only a clone has them."""
+HOMEPAGE = "https://github.com/timetrial-benchmark/timetrial"
+"""Where a clone comes from; `pyproject.toml` says the same."""
 
 
 def _runs() -> Path:

@@ -6,6 +6,7 @@ from typing import Any
 from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import SubmissionFolder, find_submission
 from timetrial.harness.planning.environment import has_compiler
+from timetrial.harness.planning.search_space import HORIZON, Hyperparameters
 from timetrial.harness.planning.spec import EXECUTIONS, TrialSpec, WorkloadSpec
 
 
@@ -15,14 +16,20 @@ def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[Tria
     Submissions take turns within a study, a trial and a workload, so that a machine that slows down slows all of them.
     Raises `UsageError` for unknown names, a submission that does not enter the ruleset, and numbers that make no trial.
     """
+    folders = [find_submission(name) for name in submission_list(config["submission"])]
+    return plan_trials(config, {folder: folder.source_hash() for folder in folders}, device, threads)
+
+
+def plan_trials(
+    config: Mapping[str, Any], folders: Mapping[SubmissionFolder, str], device: str, threads: int
+) -> list[TrialSpec]:
+    """List the trials of a configuration for submissions that were read, with the hashes of their sources."""
     workloads = select_workloads(config)
     ruleset = config["ruleset"]
     studies, trials = (_positive_integer(ruleset[key], f"ruleset.{key}") for key in ("studies", "trials"))
     more_budget, more_steps = (
         _positive_number(ruleset[key], f"ruleset.{key}") for key in ("budget_factor", "step_hint_factor")
     )
-    folders = [find_submission(name) for name in submission_list(config["submission"])]
-    hashes = {folder.name: folder.source_hash() for folder in folders}
     points = {
         (folder.name, k): draw_points(folder, ruleset["name"], k, trials) for folder in folders for k in range(studies)
     }
@@ -32,13 +39,13 @@ def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[Tria
             suite_version=config["suite"]["version"],
             ruleset=ruleset["name"],
             submission=folder.name,
-            source_hash=hashes[folder.name],
+            source_hash=folders[folder],
             workload=workload,
             study=study,
             trial=trial,
             hyperparameters=points[folder.name, study][trial],
             budget_seconds=workload.budget_seconds * more_budget,
-            step_hint=max(1, round(workload.step_hint * more_steps)),
+            step_hint=_planned_steps(workload.step_hint * more_steps, points[folder.name, study][trial]),
             data=_data_kind(config["data"]),
             device=device,
             threads=threads,
@@ -67,6 +74,11 @@ def add_reference(config: Mapping[str, Any], plan: list[TrialSpec], device: str,
     beside = make_plan({**config, "submission": reference, "ruleset": ruleset}, device, threads)
     places = [(i / len(trials), trial) for trials in (beside, plan) for i, trial in enumerate(trials)]
     return [trial for _, trial in sorted(places, key=lambda place: place[0])]
+
+
+def _planned_steps(step_hint: float, hyperparameters: Hyperparameters) -> int:
+    """Multiply the step hint of the ruleset with the trial's `horizon`, where it has one; at least one step."""
+    return max(1, round(step_hint * hyperparameters.get(HORIZON, 1.0)))
 
 
 def draw_points(folder: SubmissionFolder, ruleset: str, study: int, trials: int) -> list[dict[str, Any]]:

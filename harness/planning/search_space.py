@@ -11,6 +11,9 @@ from timetrial.harness.planning.seeds import derive_seed
 POINTS = 5
 """The length of a search space given as a list, which is the number of trials in a study of the external ruleset."""
 
+HORIZON = "horizon"
+"""The reserved hyperparameter: it multiplies the step hint that the submission sees, and lies in (0, 1]."""
+
 LARGEST = 1e300
 """The largest magnitude of a bound, so that no difference of two overflows."""
 
@@ -24,6 +27,8 @@ class Range:
     min: float
     max: float
     scaling: str
+    per: str | None = None
+    """The hyperparameter that what is drawn is divided by: the range is one of their product."""
 
     def at(self, u: float) -> float:
         """Map `u` in [0, 1) to the range."""
@@ -54,8 +59,8 @@ class SearchSpace:
     def draw(self, study: int, trials: int) -> list[Hyperparameters]:
         """Draw the hyperparameters of the trials of a study.
 
-        A scrambled Halton sequence (Owen 2017, as in `scipy.stats.qmc`) seeded by the study: the same points on every
-        workload, well spread however few they are.
+        All studies together have one scrambled Halton sequence (Owen 2017, as in `scipy.stats.qmc`), the same on every
+        workload, and study k its points k trials to (k + 1) trials - 1. More studies continue the sequence.
         """
         if self.points:
             return [dict(point) for point in self.points[:trials]]
@@ -63,11 +68,17 @@ class SearchSpace:
             return [dict(self.fixed) for _ in range(trials)]
         from scipy.stats import qmc  # slow to import, and only a plan needs it
 
-        sample = qmc.Halton(len(self.axes), scramble=True, rng=derive_seed("search_space", study)).random(trials)
-        return [
-            {name: axis.at(float(u)) for (name, axis), u in zip(self.axes.items(), row, strict=True)} | self.fixed
-            for row in sample
-        ]
+        sequence = qmc.Halton(len(self.axes), scramble=True, rng=derive_seed("search_space"))
+        sequence.fast_forward(study * trials)
+        return [self._point(row) for row in sequence.random(trials)]
+
+    def _point(self, row: Sequence[float]) -> Hyperparameters:
+        """Map a point of the unit cube to hyperparameters."""
+        drawn = {name: axis.at(float(u)) for (name, axis), u in zip(self.axes.items(), row, strict=True)} | self.fixed
+        for name, axis in self.axes.items():
+            if isinstance(axis, Range) and axis.per is not None:
+                drawn[name] /= drawn[axis.per]
+        return drawn
 
 
 def parse_search_space(given: Any, where: str) -> SearchSpace:
@@ -87,7 +98,12 @@ def parse_search_space(given: Any, where: str) -> SearchSpace:
             axes[name] = _parse_axis(axis, f"{where}: search_space.{name}")
         else:
             fixed[name] = _plain_value(axis, f"{where}: search_space.{name}")
-    return SearchSpace(axes, fixed)
+    space = SearchSpace(axes, fixed)
+    for name, axis in axes.items():
+        if isinstance(axis, Range) and axis.per is not None:
+            _check_divisor(space, name, axis, f"{where}: search_space.{name}")
+    _check_horizon(_values(space, HORIZON), f"{where}: search_space.{HORIZON}")
+    return space
 
 
 def _parse_points(given: Sequence[Any], where: str) -> SearchSpace:
@@ -102,6 +118,7 @@ def _parse_points(given: Sequence[Any], where: str) -> SearchSpace:
     for name in given[0]:
         _check_name(name, f"{where}: search_space")
     points = [{str(k): _plain_value(v, f"{where}: search_space.{k}") for k, v in point.items()} for point in given]
+    _check_horizon([point[HORIZON] for point in points if HORIZON in point], f"{where}: search_space.{HORIZON}")
     return SearchSpace({}, {}, tuple(points))
 
 
@@ -111,8 +128,8 @@ def _parse_axis(axis: Mapping[str, Any], where: str) -> Range | Choices:
         if not isinstance(values, Sequence) or isinstance(values, str) or not values:
             raise UsageError(f"{where}: choices is {values!r}: give a list of at least one value")
         return Choices(tuple(_plain_value(value, where) for value in values))
-    if set(axis) != {"min", "max", "scaling"}:
-        raise UsageError(f"{where} has the keys {sorted(map(str, axis))}: give min, max and scaling, or choices")
+    if set(axis) - {"per"} != {"min", "max", "scaling"}:
+        raise UsageError(f"{where} has the keys {sorted(map(str, axis))}: give min, max, scaling (and per), or choices")
     low, high, scaling = axis["min"], axis["max"], axis["scaling"]
     if scaling not in ("linear", "log"):
         raise UsageError(f"{where}: scaling is {scaling!r}: choose linear or log")
@@ -123,7 +140,35 @@ def _parse_axis(axis: Mapping[str, Any], where: str) -> Range | Choices:
         raise UsageError(f"{where}: min {low:g} is above max {high:g}: exchange them")
     if scaling == "log" and low <= 0:
         raise UsageError(f"{where}: min {low:g} under a log scale: give a min above zero, or scaling: linear")
-    return Range(float(low), float(high), scaling)
+    return Range(float(low), float(high), scaling, axis.get("per"))
+
+
+def _values(space: SearchSpace, name: Any) -> list[Any]:
+    """List the values of a hyperparameter that decide whether all that are drawn are allowed; none: it is not there."""
+    axis = space.axes.get(name)
+    if axis is None:
+        return [space.fixed[name]] if name in space.fixed else []
+    return list(axis.values) if isinstance(axis, Choices) else [axis.min, axis.max]
+
+
+def _check_divisor(space: SearchSpace, name: str, axis: Range, where: str) -> None:
+    """Refuse a range of a product whose other factor is not there, is drawn so itself, or may be no divisor."""
+    if name == HORIZON:
+        raise UsageError(f"{where}: it is a share of the step hint: give it without per")
+    other = space.axes.get(axis.per) if isinstance(axis.per, str) else None
+    values = _values(space, axis.per) if isinstance(axis.per, str) else []
+    if not values or axis.per == name or (isinstance(other, Range) and other.per is not None):
+        raise UsageError(f"{where}: per is {axis.per!r}: name another hyperparameter that is given without per")
+    for value in values:
+        largest = max(abs(axis.min), abs(axis.max))
+        if isinstance(value, bool | str) or not 0 < value <= LARGEST or largest > LARGEST * value:
+            raise UsageError(f"{where}: per is {axis.per}, which may be {value!r}: divide by numbers above zero")
+
+
+def _check_horizon(values: Sequence[Any], where: str) -> None:
+    for value in values:
+        if isinstance(value, bool | str) or not 0 < value <= 1:
+            raise UsageError(f"{where} may be {value!r}: it multiplies the step hint; give numbers above 0, at most 1")
 
 
 def parse_hyperparameters(given: Any, where: str) -> Hyperparameters:
@@ -132,7 +177,9 @@ def parse_hyperparameters(given: Any, where: str) -> Hyperparameters:
         raise UsageError(f"{where}: hyperparameters is {given!r}: give a mapping such as {{learning_rate: 0.001}}")
     for name in given:
         _check_name(name, f"{where}: hyperparameters")
-    return {str(name): _plain_value(value, f"{where}: hyperparameters.{name}") for name, value in given.items()}
+    values = {str(name): _plain_value(value, f"{where}: hyperparameters.{name}") for name, value in given.items()}
+    _check_horizon([values[HORIZON]] if HORIZON in values else [], f"{where}: hyperparameters.{HORIZON}")
+    return values
 
 
 def _check_name(name: Any, where: str) -> None:

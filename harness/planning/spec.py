@@ -64,7 +64,7 @@ class TrialSpec:
     budget_seconds: float
     """The budget under this ruleset."""
     step_hint: int
-    """The step hint under this ruleset."""
+    """The step hint that the submission sees: the ruleset's, times the `horizon` of its hyperparameters."""
     data: str
     device: str
     threads: int
@@ -85,7 +85,8 @@ class TrialSpec:
 
         The hash of the data and the versions of the libraries, known only to the trial's record, come on top.
         """
-        same = {name: value for name, value in asdict(self).items() if name not in _OWN_TO_A_TRIAL}
+        every = {**vars(self), "workload": vars(self.workload)}
+        same = {name: value for name, value in every.items() if name not in _OWN_TO_A_TRIAL}
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:
@@ -97,4 +98,4 @@ class TrialSpec:
         return cls(**{**given, "workload": WorkloadSpec(**given["workload"])})
 
 
-_OWN_TO_A_TRIAL = ("submission", "source_hash", "study", "trial", "hyperparameters", "threads")
+_OWN_TO_A_TRIAL = ("submission", "source_hash", "study", "trial", "hyperparameters", "step_hint", "threads")

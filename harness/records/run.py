@@ -1,5 +1,6 @@
 """A run as whoever reads it sees it: its trials, and the copies of the sources that ran."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from timetrial.harness.planning.places import RUNS
@@ -8,7 +9,7 @@ from timetrial.harness.records.files import TrialFolder
 
 
 class Run:
-    """`results/runs/RUN`, or any folder laid out like it."""
+    """A folder of `RUNS`, or any laid out like it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -19,8 +20,8 @@ class Run:
     def trial(self, spec: TrialSpec) -> TrialFolder:
         return TrialFolder(self.path / spec.folder)
 
-    def trials(self) -> list[TrialFolder]:
-        """List the planned trials, sorted by path."""
+    def trials(self) -> Iterable[TrialFolder]:
+        """Give the planned trials, sorted by path."""
         return [TrialFolder(file.parent) for file in sorted(self.path.glob("*/*/*/study_*/trial_*/spec.json"))]
 
     @property
@@ -28,9 +29,15 @@ class Run:
         """Where the records and logs of cluster jobs are."""
         return self.path / "jobs"
 
+    @property
+    def report(self) -> Path:
+        """Where its report goes if nobody names another folder."""
+        return self.path / "report"
+
     def source(self, submission: str) -> Path:
         return self.path / submission / "source"
 
-    def source_of(self, folder: TrialFolder) -> Path:
-        """Where the copy of the source is that a trial ran."""
-        return self.source(folder.path.relative_to(self.path).parts[0])
+    def source_of(self, folder: TrialFolder) -> dict[str, Path]:
+        """List the source files that a trial ran, by their names in the copy: `submission.py`, `shared/NAME.py`."""
+        copy = self.source(folder.path.relative_to(self.path).parts[0])
+        return {path.relative_to(copy).as_posix(): path for path in sorted(copy.rglob("*")) if path.is_file()}

@@ -1,39 +1,65 @@
 """The results table: one row for each planned trial, read from the files on disk."""
 
 import json
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy
+
 from timetrial.harness import UsageError
+from timetrial.harness.planning.search_space import SearchSpace
 from timetrial.harness.planning.spec import TrialSpec
-from timetrial.harness.records.files import CorruptRecord, Evaluation, Result, TrialFolder
+from timetrial.harness.records.crossing import CLOCKS, Array, crossings, padded
+from timetrial.harness.records.curve import Curve
+from timetrial.harness.records.files import CorruptRecord, Result, TrialFolder
+from timetrial.harness.records.metric import TargetMetric, target_metric
+from timetrial.harness.records.positions import positions, read_search_space
 from timetrial.harness.records.run import Run
 
 if TYPE_CHECKING:
     import pandas
 
 NOT_REACHED = float("inf")
+COUNTED = ("target_reached", "budget_exhausted")
+"""The statuses of a trial that may have crossed its target: where the budget ended it, between the last evaluations."""
 
 
 def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     """Read the trials of runs, one row each.
 
     Columns: suite, suite_version, protocol (hash of what must be equal on one leaderboard, for each workload), ruleset,
-    submission, workload, study, trial, status, reason ("": none), time_to_target and steady_time_to_target (training
-    seconds), steps_to_target (batches drawn), all three infinite where the target was not reached;
-    eval_index_at_target (-1: never), n_evals, last_seconds, last_step, budget_seconds, target, provisional,
-    optimizer_state_bytes, parameters, flags, machine, libraries, data_hash, finished_at, path.
+    submission, workload, study, trial, status, reason ("": none); at the first evaluation at the target time_to_target
+    (training seconds, measured), paced_time_to_target, steps_to_target (batches drawn), eval_index_at_target (-1);
+    crossing_paced, crossing_measured, crossing_steps: when the metric crossed the target between evaluations and within
+    the budget; all six infinite where it never did; evaluations: an array with a row for each, (metric of the target,
+    paced seconds, measured seconds, steps); n_evals, last_paced, last_seconds, last_step, budget_seconds, budget_clock
+    (paced or measured, which the budget counts), target, metric and higher_is_better (None: unknown), positions (where
+    in its search space each hyperparameter lies, from 0 to 1), provisional, optimizer_state_bytes, parameters, flags,
+    machine, libraries, data_hash, finished_at, path.
 
     Raises `UsageError` where there is no trial, or one trial stands in two runs.
     """
     import pandas  # 0.4 s to import, which `--help` need not pay
 
     runs = list(runs)
-    rows = [_row(folder) for run in runs for folder in run.trials()]
-    if not rows:
+    read: list[Read] = []
+    spaces: dict[tuple[str, str], SearchSpace | None] = {}
+    for run in runs:
+        for folder in run.trials():
+            spec, row, curve = _row(folder)
+            read.append((spec, row, curve))
+            key = (spec.submission, spec.source_hash)
+            if spec.trial and key not in spaces:
+                spaces[key] = read_search_space(run, folder, spec.submission)
+    if not read:
         raise UsageError(f"no trials in {', '.join(str(run.path) for run in runs)}: timetrial run makes some")
-    table = pandas.DataFrame(rows)
+    by_target: dict[tuple[str, str, float], list[Read]] = {}
+    for spec, row, curve in read:
+        row["positions"] = positions(spec, spaces.get((spec.submission, spec.source_hash)))
+        by_target.setdefault(_same_target(spec), []).append((spec, row, curve))
+    for trials in by_target.values():
+        _add_crossings(trials)
+    table = pandas.DataFrame([row for _, row, _ in read])
     key = ["suite", "ruleset", "submission", "workload", "study", "trial"]
     twice = table[table.duplicated(key, keep=False)].sort_values(key)
     if len(twice):
@@ -56,7 +82,11 @@ def check_hardware(trials: "pandas.DataFrame", allow_mixed: bool) -> None:
             )
 
 
-def _row(folder: TrialFolder) -> dict[str, Any]:
+Read = tuple[TrialSpec, dict[str, Any], Curve | None]
+"""A trial, its row of the table, and its evaluations where it has ended."""
+
+
+def _row(folder: TrialFolder) -> Read:
     try:
         spec = folder.read_spec()
     except CorruptRecord as error:  # without it nothing is known of the trial, not even its target
@@ -73,13 +103,15 @@ def _row(folder: TrialFolder) -> dict[str, Any]:
         "status": "missing",
         "reason": "",
         "time_to_target": NOT_REACHED,
-        "steady_time_to_target": NOT_REACHED,
+        "paced_time_to_target": NOT_REACHED,
         "steps_to_target": NOT_REACHED,
         "eval_index_at_target": -1,
         "n_evals": 0,
+        "last_paced": float("nan"),
         "last_seconds": 0.0,
         "last_step": 0.0,
         "budget_seconds": spec.budget_seconds,
+        "budget_clock": "measured",
         "target": spec.workload.target,
         "provisional": spec.workload.provisional,
         "optimizer_state_bytes": None,
@@ -92,10 +124,14 @@ def _row(folder: TrialFolder) -> dict[str, Any]:
         "path": str(folder.path),
     }
     try:
-        ending = folder.read_ending()
-        return row | (_open(folder) if ending is None else _ended(spec, *ending))
+        ended = folder.read_curve()
+        if ended is not None:
+            row |= _ended(*ended)
+            row["protocol"] += f"-{_versions(ended[0])}"
+            return spec, row, ended[1]
+        return spec, row | _open(folder), None
     except CorruptRecord as error:
-        return row | {"reason": f"corrupt record: {error}"}
+        return spec, row | {"reason": f"corrupt record: {error}"}, None
 
 
 def _open(folder: TrialFolder) -> dict[str, Any]:
@@ -105,20 +141,26 @@ def _open(folder: TrialFolder) -> dict[str, Any]:
     return {"status": "interrupted", "n_evals": len(evaluations)}
 
 
-def _ended(spec: TrialSpec, result: Result, evaluations: list[Evaluation]) -> dict[str, Any]:
+def _versions(result: Result) -> str:
+    """Say what must be equal beside the specs of two trials that are compared."""
+    return f"{result.data_hash}-torch{(result.environment['libraries']['torch'] or '').split('.')[0]}"
+
+
+def _ended(result: Result, curve: Curve) -> dict[str, Any]:
     reached = result.status == "target_reached"
-    torch_major = (result.environment["libraries"]["torch"] or "").split(".")[0]
+    paced = result.paced_seconds is not None
     return {
-        "protocol": f"{spec.protocol}-{result.data_hash}-torch{torch_major}",
         "status": result.status,
         "reason": result.reason or "",
         "time_to_target": result.time_to_target if reached else NOT_REACHED,
-        "steady_time_to_target": result.steady_time_to_target if reached else NOT_REACHED,
+        "paced_time_to_target": result.paced_time_to_target if reached and paced else NOT_REACHED,
         "steps_to_target": result.steps_to_target if reached else NOT_REACHED,
-        "eval_index_at_target": len(evaluations) - 1 if reached else -1,
-        "n_evals": len(evaluations),
+        "eval_index_at_target": len(curve) - 1 if reached else -1,
+        "n_evals": len(curve),
+        "last_paced": result.paced_seconds if paced else float("nan"),
         "last_seconds": result.seconds,
         "last_step": result.step,
+        "budget_clock": "paced" if paced else "measured",
         "optimizer_state_bytes": result.optimizer_state_bytes,
         "parameters": result.parameters,
         "flags": result.flags,
@@ -129,22 +171,63 @@ def _ended(spec: TrialSpec, result: Result, evaluations: list[Evaluation]) -> di
     }
 
 
+def _same_target(spec: TrialSpec) -> tuple[str, str, float]:
+    return spec.workload.name, spec.workload.implementation, spec.workload.target
+
+
+def _find_metric(trials: Iterable[Read]) -> TargetMetric | None:
+    """Find the metric of trials with one target; None where no record and no class of this clone tells it."""
+    trials = list(trials)
+    ended = [(row["status"] == "target_reached", curve) for _, row, curve in trials if _counts(row, curve)]
+    try:
+        return target_metric(trials[0][0].workload, sorted(ended, key=lambda one: not one[0])) if ended else None
+    except UsageError:
+        return None
+
+
+def _counts(row: Mapping[str, Any], curve: Curve | None) -> bool:
+    return bool(curve) and row["status"] in COUNTED
+
+
+def _add_crossings(trials: list[Read]) -> None:
+    """Add to the rows of trials with one target its crossings, and the evaluations that they lie between.
+
+    A crossing counts where it is within the budget, although the evaluation after it may be past it.
+    """
+    metric = _find_metric(trials)
+    arrays = [_columns(curve, metric) for _, _, curve in trials]
+    times = None
+    if metric:
+        times = crossings(padded(arrays), trials[0][0].workload.target, metric.higher_is_better).tolist()
+    for i, (spec, row, curve) in enumerate(trials):
+        crossed = dict.fromkeys(CLOCKS, NOT_REACHED)
+        if times and _counts(row, curve):
+            found = dict(zip(CLOCKS, times[i], strict=True))
+            if not found[row["budget_clock"]] > spec.budget_seconds:
+                crossed = found
+        elif row["status"] == "target_reached":  # no metric is known: the evaluation's own time
+            crossed = {"measured": row["time_to_target"], "steps": row["steps_to_target"], "paced": float("nan")}
+        row |= {f"crossing_{clock}": time for clock, time in crossed.items()}
+        row |= {"evaluations": arrays[i], **_named(metric)}
+
+
+def _columns(curve: Curve | None, metric: TargetMetric | None) -> Array:
+    """Give the metric and the clocks of each evaluation, (E, 1 + clocks)."""
+    array = numpy.full((len(curve) if curve else 0, 1 + len(CLOCKS)), numpy.nan)
+    if curve:
+        array[:, 1:] = curve.clocks
+        if metric and metric.name in curve.metrics:
+            array[:, 0] = curve.values[:, curve.metrics.index(metric.name)]
+    return array
+
+
+def _named(metric: TargetMetric | None) -> dict[str, Any]:
+    return {"metric": metric and metric.name, "higher_is_better": metric and metric.higher_is_better}
+
+
 def _machine(environment: dict[str, Any]) -> str:
     """Name a machine for people, and so that equal machines have equal names."""
     if environment["device"] == "cuda":
         return environment["gpus"][0].split(",")[0] if environment["gpus"] else "GPU"
-    return f"{environment['processor']}, {environment['threads']} threads"
-
-
-def read_evaluations(path: str | Path) -> "pandas.DataFrame":
-    """Read the evaluations of a trial, one row each: step, seconds, and `train_`, `validation_`, `test_` metrics."""
-    import pandas
-
-    rows = []
-    for evaluation in TrialFolder(Path(path)).read_evaluations():
-        row = {"step": evaluation.step, "seconds": evaluation.seconds, "steady_seconds": evaluation.steady_seconds}
-        for split in ("train", "validation", "test"):
-            metrics = getattr(evaluation, split) or {}
-            row |= {f"{split}_{name}": value for name, value in metrics.items()}
-        rows.append(row)
-    return pandas.DataFrame(rows)
+    threads = environment["threads"]
+    return f"{environment['processor']}, {threads} thread{'s' * (threads != 1)}"

@@ -6,12 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from timetrial.harness import UsageError
-from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
-from timetrial.harness.records.files import CorruptRecord, Evaluation, Metrics, TrialFolder
+from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.records.files import TrialFolder
+from timetrial.harness.records.metric import TargetMetric, target_metric
 from timetrial.harness.records.run import Run
 from timetrial.harness.records.table import check_hardware, read_trials
-from timetrial.harness.scoring import Leaderboard, score_leaderboards
+from timetrial.harness.scoring import Leaderboard, score_leaderboards, score_table
+from timetrial.harness.scoring.present import clock_in_words
+from timetrial.harness.scoring.trials import available_clocks, prepare_trials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,12 +24,15 @@ class Board:
     """The scores of one suite under one ruleset, and the trials that they were computed from."""
 
     scores: Leaderboard
+    """By the clock that was chosen."""
+    by_clock: dict[str, Leaderboard]
+    """By each clock that the records have."""
     trials: "pd.DataFrame"
     """The rows of `read_trials` that are on this leaderboard."""
     folders: dict[str, TrialFolder]
     """Where the records of a trial are, by its `path` in the table."""
-    sources: dict[str, Path]
-    """For each submission, the copy of its source that ran."""
+    sources: dict[str, dict[str, Path]]
+    """For each submission, the source files that ran, by their names."""
 
     @property
     def suite(self) -> str:
@@ -40,7 +45,7 @@ class Board:
     @property
     def submissions(self) -> list[str]:
         """Everybody, best first; those without a score, because they are incomplete, last."""
-        ranked = [standing.submission for standing in self.scores.by_time.standings]
+        ranked = [standing.submission for standing in self.scores.standings]
         return ranked + sorted(set(self.trials["submission"]) - set(ranked))
 
     @cached_property
@@ -58,11 +63,12 @@ class Board:
             found[f"{row.machine} {row.libraries}"] = self.folders[row.path].read_result().environment
         return list(found.values())
 
-    def ended(self, workload: str) -> list[TrialFolder]:
-        """The trials on a workload that ended by reaching the target or the budget, the former first."""
-        rows = self.trials[(self.trials["workload"] == workload) & (self.trials["n_evals"] > 0)]
-        rows = rows[rows["status"].isin(("target_reached", "budget_exhausted"))]
-        return [self.folders[path] for path in rows.sort_values(["status", "path"], ascending=[False, True])["path"]]
+    def metric(self, workload: str) -> TargetMetric:
+        """The metric that the target of a workload is on; raises `UsageError` where that cannot be told."""
+        known = self.trials[(self.trials["workload"] == workload) & self.trials["metric"].notna()]
+        if known.empty:
+            return target_metric(self.specs[workload].workload, ())
+        return TargetMetric(known["metric"].iloc[0], bool(known["higher_is_better"].iloc[0]))
 
     @property
     def machines(self) -> list[str]:
@@ -81,10 +87,10 @@ class Board:
 
     @property
     def plot_frame(self) -> str:
-        """The same for a figure, where what a reader must be warned of has no other place."""
+        """The same for a figure, where what a reader must be warned of and the clock have no other place."""
         provisional = " · provisional targets" if self.trials["provisional"].any() else ""
         mixed = " · different hardware" if len(self.machines) > 1 else ""
-        return f"{self.frame}{provisional}{mixed}"
+        return f"{self.frame} · {clock_in_words(self.scores.clock)}{provisional}{mixed}"
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
@@ -102,79 +108,29 @@ class Board:
 
 
 def read_boards(
-    runs: Iterable[Run], *, allow_incomplete: bool = False, allow_mixed_hardware: bool = False
+    runs: Iterable[Run],
+    *,
+    clock: str | None = None,
+    allow_incomplete: bool = False,
+    allow_mixed_hardware: bool = False,
 ) -> list[Board]:
-    """Read and score runs, one board for each suite and ruleset in them.
+    """Read and score runs, one board for each suite and ruleset in them, by `clock` and by every other they have.
 
-    Raises `UsageError` where trials cannot share a leaderboard.
+    Raises `UsageError` where trials cannot share a leaderboard, or the records of one have no such clock.
     """
     runs = list(runs)
     trials = read_trials(runs)
     check_hardware(trials, allow_mixed_hardware)
-    folders = {str(folder.path): folder for run in runs for folder in run.trials()}
-    sources = {str(folder.path): run.source_of(folder) for run in runs for folder in run.trials()}
+    read = [(run, folder) for run in runs for folder in run.trials()]
+    folders = {str(folder.path): folder for _, folder in read}
+    runs_of = {str(folder.path): run for run, folder in read}
     boards = []
-    for scores in score_leaderboards(trials, allow_incomplete=allow_incomplete):
+    for scores in score_leaderboards(trials, clock=clock, allow_incomplete=allow_incomplete):
         here = trials[(trials["suite"] == scores.suite) & (trials["ruleset"] == scores.ruleset)]
+        others = [name for name in available_clocks(prepare_trials(here)) if name != scores.clock]
+        by_clock = {scores.clock: scores}
+        by_clock |= {name: score_table(here, clock=name, allow_incomplete=allow_incomplete) for name in others}
         first = here.drop_duplicates("submission")
-        its_sources = {row.submission: sources[row.path] for row in first.itertuples()}
-        boards.append(Board(scores, here.reset_index(drop=True), folders, its_sources))
+        its_sources = {row.submission: runs_of[row.path].source_of(folders[row.path]) for row in first.itertuples()}
+        boards.append(Board(scores, by_clock, here.reset_index(drop=True), folders, its_sources))
     return boards
-
-
-@dataclass(frozen=True)
-class TargetMetric:
-    """The validation metric that a target is on."""
-
-    name: str
-    higher_is_better: bool
-
-
-def target_metric(workload: WorkloadSpec, ended: Iterable[TrialFolder]) -> TargetMetric:
-    """Find the metric that the target of `workload` is on, from trials that have ended.
-
-    It is the one by which a trial ends when it comes to the target, and never before. Where trials leave a choice, the
-    workload's class is asked, which imports torch. Raises `UsageError` where this clone has no such class.
-    """
-    possible: set[tuple[str, bool]] | None = None
-    for folder in ended:
-        fitting = _fitting_metrics(
-            workload.target, evaluations_of(folder), folder.read_result().time_to_target is not None
-        )
-        possible = fitting if possible is None else possible & fitting
-        if len(possible) == 1:
-            return TargetMetric(*possible.pop())
-    from timetrial.harness.workload import workload_class  # imports torch, which takes a second
-
-    try:
-        found = workload_class(workload.implementation)
-    except (ImportError, AttributeError, ValueError):
-        raise UsageError(
-            f"workload {workload.name}: no {workload.implementation} in this clone: check out the commit that ran it"
-        ) from None
-    return TargetMetric(found.metric, found.higher_is_better)
-
-
-def _fitting_metrics(target: float, evaluations: list[Evaluation], reached: bool) -> set[tuple[str, bool]]:
-    """List (metric, higher is better) that a trial with these evaluations, and no others, is consistent with."""
-    values = [evaluation.validation for evaluation in evaluations]
-    before = values[:-1]
-    return {
-        (name, higher)
-        for name in set().union(*values)
-        for higher in (True, False)
-        if not any(_past(metrics, name, target, higher) for metrics in before)
-        and (not reached or _past(values[-1], name, target, higher))
-    }
-
-
-def _past(metrics: Metrics, name: str, target: float, higher: bool) -> bool:
-    return name in metrics and (metrics[name] >= target if higher else metrics[name] <= target)
-
-
-def evaluations_of(folder: TrialFolder) -> list[Evaluation]:
-    """Read the evaluations of a trial; none where its record is corrupt, which the status of the trial says."""
-    try:
-        return folder.read_evaluations()
-    except CorruptRecord:
-        return []

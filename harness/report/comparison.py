@@ -1,12 +1,10 @@
 """Two submissions side by side: how much sooner one reaches each target, and whether that can be told at all."""
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from timetrial.harness.scoring import Estimate, score_leaderboards
-from timetrial.harness.scoring.present import MISS_MARK, significant, with_interval
-from timetrial.harness.scoring.standings import Standing, WorkloadResult
+from timetrial.harness.scoring import Estimate, Leaderboard, Standing, WorkloadResult, score_leaderboards
+from timetrial.harness.scoring.present import clock_in_words, percent, significant, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,21 +17,29 @@ RATIO = "{:.2f}x"
 class Comparison:
     """What `one` did and what `other` did under one suite and ruleset; speed-ups are those of `one` over `other`."""
 
-    frame: str
+    board: Leaderboard
     one: str
     other: str
     unscored: str
     """Why there is nothing to compare; '' where there is."""
-    by_time: tuple[Standing, Standing] | None
-    by_steps: tuple[Standing, Standing] | None
+
+    @property
+    def frame(self) -> str:
+        return f"{self.board.suite} · {self.board.ruleset} · {clock_in_words(self.board.clock)}"
+
+    @property
+    def pair(self) -> tuple[Standing, Standing]:
+        """The standings of both; raises `KeyError` where one has none."""
+        return self.board.of(self.one), self.board.of(self.other)
 
 
-def compare(trials: "pd.DataFrame", one: str, other: str, allow_incomplete: bool) -> list[Comparison]:
-    """Compare two submissions on each leaderboard of a table that holds only them."""
+def compare(
+    trials: "pd.DataFrame", one: str, other: str, clock: str | None = None, allow_incomplete: bool = False
+) -> list[Comparison]:
+    """Compare two submissions on each leaderboard of a table."""
     found = []
-    for board in score_leaderboards(trials, allow_incomplete=allow_incomplete, reference=other):
-        frame = f"{board.suite} · {board.ruleset}"
-        scored = {standing.submission for standing in board.by_time.standings}
+    for board in score_leaderboards(trials, clock=clock, allow_incomplete=allow_incomplete, reference=other):
+        scored = {standing.submission for standing in board.standings}
         unscored = ""
         for name in (one, other):
             if name in board.incomplete and name not in scored:
@@ -41,46 +47,44 @@ def compare(trials: "pd.DataFrame", one: str, other: str, allow_incomplete: bool
                 unscored = f"{name} has {count} trials without a result: resume the run, or give --allow-incomplete"
             elif name not in scored:
                 unscored = f"{name} has no trials here"
-        pairs = [None, None]
-        if not unscored:
-            pairs = [(m.of(one), m.of(other)) if m else None for m in (board.by_time, board.by_steps)]
-        found.append(Comparison(frame, one, other, unscored, *pairs))
+        found.append(Comparison(board, one, other, unscored))
     return found
 
 
 def comparison_table(comparison: Comparison) -> "Table":
-    """Draw times, and speed-ups by time and by steps, for a terminal."""
+    """Draw times and speed-ups, at the target and on the way to it, for a terminal."""
     from rich.table import Table
 
-    one, other = comparison.one, comparison.other
+    one, other, unit = comparison.one, comparison.other, comparison.board.unit
     table = Table(title=f"{comparison.frame} · 95 % intervals in brackets", title_justify="left")
-    for heading in ("workload", f"{one} (s)", f"{other} (s)", f"{one} is so much faster", "by steps"):
+    for heading in ("workload", f"{one} ({unit})", f"{other} ({unit})", f"{one} is so much faster"):
         table.add_column(heading)
-    first, second = comparison.by_time
+    first, second = comparison.pair
     for workload, result in first.workloads.items():
-        steps = comparison.by_steps[0].workloads[workload] if comparison.by_steps else None
-        times = [_seconds(result), _seconds(second.workloads[workload])]
-        table.add_row(workload, *times, _speedup(result), _speedup(steps))
-    overall = [
-        with_interval(pair[0].speedup, RATIO) if pair else "-" for pair in (comparison.by_time, comparison.by_steps)
-    ]
+        times = [_time(result), _time(second.workloads[workload])]
+        table.add_row(workload, *times, with_interval(result.speedup, RATIO))
     table.add_section()
-    table.add_row("geometric mean", "", "", *overall)
-    if any(result.counted_as_budget for result in first.workloads.values()):
-        table.caption, table.caption_justify = f"{MISS_MARK} with a miss that counts as the budget", "left"
+    table.add_row("geometric mean", "", "", with_interval(first.speedup, RATIO))
+    if first.on_the_way:
+        table.add_row("on the way to the targets", "", "", with_interval(first.on_the_way, RATIO))
+    study = comparison.board.study
+    table.caption = (
+        f"expected time of a study, a miss counting as the budget; in brackets the share of {study} that reach"
+    )
+    table.caption_justify = "left"
     return table
 
 
 def in_words(comparison: Comparison) -> str:
-    """Say who reaches which target sooner, and where that cannot be told."""
+    """Say who is faster overall and on each workload, and where that cannot be told."""
     one, other = comparison.one, comparison.other
-    first, second = comparison.by_time
+    first, second = comparison.pair
     said, alike = [], []
     for workload, result in first.workloads.items():
         theirs = second.workloads[workload]
-        if _missed(result) and _missed(theirs):
+        if not result.trials_reached and not theirs.trials_reached:
             said.append(f"neither reaches the target of {workload}")
-        elif result.speedup is None or result.speedup.low is None or result.speedup.high is None:
+        elif result.speedup.low is None or result.speedup.high is None:
             said.append(f"{_sooner(one, other, result, theirs)} on {workload} (one study, no interval)")
         elif result.speedup.low <= 1 <= result.speedup.high:
             alike.append(workload)
@@ -88,20 +92,27 @@ def in_words(comparison: Comparison) -> str:
             said.append(f"{_sooner(one, other, result, theirs)} on {workload}")
     if alike:
         said.append(f"on {' and '.join(alike)} they are not distinguishable")
-    return "; ".join(said) + "."
+    return f"{_overall(one, other, first.speedup)}; {'; '.join(said)}."
+
+
+def _overall(one: str, other: str, speedup: Estimate) -> str:
+    if speedup.low is not None and speedup.high is not None and speedup.low <= 1 <= speedup.high:
+        return f"over all workloads {one} and {other} are not distinguishable"
+    winner, loser, shown = (one, other, speedup) if speedup.value >= 1 else (other, one, _inverse(speedup))
+    return f"over all workloads {winner} is {_times(shown)} as fast as {loser}"
 
 
 def _sooner(one: str, other: str, result: WorkloadResult, theirs: WorkloadResult) -> str:
-    speedup = result.speedup
-    if _missed(result) or _missed(theirs):
-        winner, loser = (other, one) if _missed(result) else (one, other)
+    if not result.trials_reached or not theirs.trials_reached:
+        winner, loser = (one, other) if result.trials_reached else (other, one)
         return f"{winner} reaches the target and {loser} misses it"
-    if speedup.value >= 1:
-        return f"{one} reaches the target {_times(speedup)} sooner than {other}"
-    inverse = Estimate(
-        1 / speedup.value, *(None if end is None or not end else 1 / end for end in (speedup.high, speedup.low))
-    )
-    return f"{other} reaches the target {_times(inverse)} sooner than {one}"
+    if result.speedup.value >= 1:
+        return f"{one} reaches the target {_times(result.speedup)} sooner than {other}"
+    return f"{other} reaches the target {_times(_inverse(result.speedup))} sooner than {one}"
+
+
+def _inverse(speedup: Estimate) -> Estimate:
+    return Estimate(1 / speedup.value, *(end and 1 / end for end in (speedup.high, speedup.low)))
 
 
 def _times(estimate: Estimate) -> str:
@@ -110,21 +121,7 @@ def _times(estimate: Estimate) -> str:
     return f"{estimate.value:.2f}x ({estimate.low:.2f} to {estimate.high:.2f})"
 
 
-def _missed(result: WorkloadResult) -> bool:
-    return math.isinf(result.value.value)
-
-
-def _seconds(result: WorkloadResult) -> str:
-    if _missed(result):
-        return f"missed {result.studies_reached}/{result.studies}"
-    value = result.value
-    if value.low is None or value.high is None:
-        return significant(value.value)
-    high = "missed" if math.isinf(value.high) else significant(value.high)
-    return f"{significant(value.value)} ({significant(value.low)} to {high})"
-
-
-def _speedup(result: WorkloadResult | None) -> str:
-    if result is None:
-        return "-"
-    return with_interval(result.speedup, RATIO) + MISS_MARK * result.counted_as_budget
+def _time(result: WorkloadResult) -> str:
+    if not result.trials_reached:
+        return "missed"
+    return f"{significant(result.value.value)} ({percent(result.reach)})"

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from timetrial.harness.report.boards import Board, TargetMetric, evaluations_of, target_metric
+from timetrial.harness.records.crossing import CLOCKS
+from timetrial.harness.records.metric import TargetMetric
+from timetrial.harness.report.boards import Board
 
 POINTS = 25
 """Where a curve is drawn: enough for every evaluation of most trials, few enough for thirty submissions on a page."""
-AXES = ("seconds", "step")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The validation metric against seconds or steps: median over studies, lowest and highest."""
+    """The validation metric against a clock: median over studies, lowest and highest."""
 
     x: NDArray
     median: NDArray
@@ -29,51 +30,44 @@ class WorkloadCurves:
     workload: str
     metric: TargetMetric
     target: float
-    budget_seconds: float
+    budgets: dict[str, float]
+    """By clock; none where nobody is scored."""
     curves: dict[str, dict[str, Curve]]
-    """By axis ("seconds" or "step"), then by submission."""
+    """By clock, then by submission."""
 
 
 def training_curves(board: Board) -> list[WorkloadCurves]:
     """Make the curves of each workload of a board; a submission without evaluations there has none."""
     found = []
     for workload, spec in board.specs.items():
-        metric = target_metric(spec.workload, board.ended(workload))
-        curves: dict[str, dict[str, Curve]] = {axis: {} for axis in AXES}
+        metric = board.metric(workload)
+        curves: dict[str, dict[str, Curve]] = {clock: {} for clock in board.by_clock}
         for submission in board.submissions:
             studies = _studies(board, workload, submission, metric)
-            for axis, column in zip(AXES, (0, 1), strict=True):
+            for clock, drawn in curves.items():
+                column = 1 + list(CLOCKS).index(clock)
                 if studies:
-                    curves[axis][submission] = median_curve([(run[:, column], run[:, 2]) for run in studies])
-        found.append(WorkloadCurves(workload, metric, spec.workload.target, spec.budget_seconds, curves))
+                    drawn[submission] = median_curve([(run[:, column], run[:, 0]) for run in studies])
+        budgets = {clock: scores.budgets[workload] for clock, scores in board.by_clock.items() if scores.budgets}
+        found.append(WorkloadCurves(workload, metric, spec.workload.target, budgets, curves))
     return found
 
 
 def _studies(board: Board, workload: str, submission: str, metric: TargetMetric) -> list[NDArray]:
-    """Give for each study its best trial as rows of (seconds, step, metric).
-
-    The best is the first to its target; where none reached it, the one that came nearest.
-    """
+    """Give of each study the evaluations of its best trial: the first to its target, else the one that came nearest."""
     rows = board.trials[(board.trials["workload"] == workload) & (board.trials["submission"] == submission)]
+    crossing = f"crossing_{board.scores.clock}"
     studies = []
     for _, trials in rows.groupby("study"):
-        reached = trials[np.isfinite(trials["time_to_target"])]
+        reached = trials[np.isfinite(trials[crossing])]
         if len(reached):
-            trials = reached.nsmallest(1, "time_to_target")
-        runs = [run for path in trials["path"] if len(run := _run(board, path, metric.name))]
+            trials = reached.nsmallest(1, crossing)
+        runs = [run[np.isfinite(run[:, 0])] for run in trials["evaluations"]]
+        runs = [run for run in runs if len(run)]
         if runs:
             sign = 1 if metric.higher_is_better else -1
-            studies.append(max(runs, key=lambda run: (sign * run[:, 2]).max()))
+            studies.append(max(runs, key=lambda run: (sign * run[:, 0]).max()))
     return studies
-
-
-def _run(board: Board, path: str, metric: str) -> NDArray:
-    rows = [
-        (evaluation.seconds, evaluation.step, evaluation.validation.get(metric, np.nan))
-        for evaluation in evaluations_of(board.folders[path])
-    ]
-    run = np.array(rows, float).reshape(-1, 3)
-    return run[np.isfinite(run).all(axis=1)]
 
 
 def median_curve(studies: list[tuple[NDArray, NDArray]]) -> Curve:

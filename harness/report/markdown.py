@@ -1,62 +1,65 @@
 """The leaderboard as Markdown, which GitHub and a terminal show alike."""
 
-import math
-from collections.abc import Sequence
-
 from timetrial.harness.report.boards import Board
-from timetrial.harness.scoring import Estimate
-from timetrial.harness.scoring.present import MISS_MARK, significant, with_interval
-from timetrial.harness.scoring.standings import Standing, WorkloadResult
-
-INTERVALS = "Brackets hold 95 % confidence intervals; submissions that share a rank (=) cannot be told apart."
-MISS_NOTE = f"{MISS_MARK} holds a miss, which counts as the budget."
+from timetrial.harness.scoring.present import (
+    clock_in_words,
+    explanation,
+    percent,
+    separated_in_words,
+    time_in_words,
+    with_interval,
+    yes,
+)
 
 
 def leaderboard_markdown(board: Board) -> str:
     """Write title, warnings, who wins, the times behind it, and what else a reader must know."""
-    parts = [f"# TimeTrial leaderboard: {board.suite}, {board.ruleset}", board.frame]
+    scores = board.scores
+    parts = [f"# TimeTrial leaderboard: {board.suite}, {board.ruleset}"]
+    parts += [f"{board.frame} · {clock_in_words(scores.clock)}"]
     parts += [f"> **{warning}**" for warning in board.warnings]
-    parts += [_ranking(board), INTERVALS + (f" {MISS_NOTE}" if MISS_MARK in _ranking(board) else "")]
-    if board.scores.by_time.standings:
-        parts += ["## Time to target", _times(board), "Median over studies, and how many times the fastest's."]
+    parts += [_who(board), f"Brackets hold 95 % confidence intervals; {explanation(scores)}"]
+    if scores.standings:
+        parts += ["## Time to target", _times(board)]
+        parts += [
+            f"Expected {clock_in_words(scores.clock)} of a study, a miss counting as the budget; how many times the "
+            f"fastest's; and the share of {scores.study} that reach the target, where it is not all."
+        ]
+    uncertain = [s for s in scores.standings if s.certificate and not s.certificate.holds]
+    if uncertain:
+        parts += ["## Without a tuning certificate"]
+        parts += [
+            "\n".join(f"- {_escape(s.submission)}: {_escape('; '.join(s.certificate.reasons()))}" for s in uncertain)
+        ]
     notes = [f"- {_escape(note)}" for note in _notes(board)]
     if notes:
         parts += ["## To know when reading this", "\n".join(notes)]
     return "\n\n".join(parts) + "\n"
 
 
-def _ranking(board: Board) -> str:
+def _who(board: Board) -> str:
     scores = board.scores
-    heading = ["rank", "submission", "score", "score by steps", f"speed-up over {scores.reference}"]
-    heading += ["targets reached", "optimizer state"]
+    heading = ["rank", "submission", f"speed-up over {scores.reference}", "score", "on the way", "reach", "may be best"]
+    heading += ["separated from", "tuning certificate", "optimizer state"]
     rows = []
-    for standing in scores.by_time.standings:
-        steps = scores.by_steps.of(standing.submission) if scores.by_steps else None
+    for standing in scores.standings:
         rows.append(
             [
-                rank_of(standing, scores.by_time.standings),
+                str(standing.rank),
                 _escape(standing.submission),
+                with_interval(standing.speedup, "{:.2f}x"),
                 with_interval(standing.score, "{:.2f}"),
-                with_interval(steps.score if steps else None, "{:.2f}"),
-                speedup_of(standing),
-                f"{standing.reached} of {len(standing.workloads)}",
+                with_interval(standing.on_the_way, "{:.2f}x"),
+                percent(standing.reach),
+                yes(standing.may_be_best),
+                _escape(separated_in_words(standing)),
+                yes(standing.certificate.holds if standing.certificate else None),
                 memory_text(memory_of(board, standing.submission)),
             ]
         )
     for submission in scores.incomplete if not scores.counted_as_misses else ():
-        rows.append(["-", _escape(submission), "incomplete", "-", "-", "-", memory_text(memory_of(board, submission))])
+        rows.append(["-", _escape(submission), "incomplete", *["-"] * 6, memory_text(memory_of(board, submission))])
     return _table(heading, rows)
-
-
-def rank_of(standing: Standing, standings: Sequence[Standing]) -> str:
-    """Write a rank, with = where it is shared."""
-    return f"{standing.rank}{'=' if sum(other.rank == standing.rank for other in standings) > 1 else ''}"
-
-
-def speedup_of(standing: Standing) -> str:
-    """Write the speed-up over the reference with its interval, marked where a miss is in it."""
-    mark = MISS_MARK if any(result.counted_as_budget for result in standing.workloads.values()) else ""
-    return "-" if standing.speedup is None else with_interval(standing.speedup, "{:.2f}x") + mark
 
 
 def memory_of(board: Board, submission: str) -> float | None:
@@ -71,29 +74,12 @@ def memory_text(memory: float | None) -> str:
 
 
 def _times(board: Board) -> str:
-    standings = board.scores.by_time.standings
+    standings, unit = board.scores.standings, board.scores.unit
     rows = [
-        [_escape(standing.submission), *(_time(result) for result in standing.workloads.values())]
+        [_escape(standing.submission), *(time_in_words(result, unit) for result in standing.workloads.values())]
         for standing in standings
     ]
     return _table(["submission", *standings[0].workloads], rows)
-
-
-def _time(result: WorkloadResult) -> str:
-    reached = f"{result.studies_reached} of {result.studies} studies"
-    if math.isinf(result.value.value):
-        return f"missed ({reached})"
-    few = f", {reached}" if result.studies_reached < result.studies else ""
-    return f"{seconds_with_interval(result.value)} {result.ratio:.2f}x{few}"
-
-
-def seconds_with_interval(estimate: Estimate) -> str:
-    """Write seconds with three significant digits and, where there is one, the interval."""
-    text = f"{significant(estimate.value)} s"
-    if estimate.low is None or estimate.high is None:
-        return text
-    high = "missed" if math.isinf(estimate.high) else significant(estimate.high)
-    return f"{text} ({significant(estimate.low)} to {high})"
 
 
 def _notes(board: Board) -> list[str]:
@@ -103,13 +89,7 @@ def _notes(board: Board) -> list[str]:
         for which, of in counts.items()
         if of
     ]
-    notes += list(board.scores.notes)
-    return notes + [
-        f"{pair.better} and {pair.worse} are not distinguishable: the scores differ by "
-        f"{with_interval(pair.difference, '{:+.2f}')}"
-        for pair in board.scores.by_time.neighbours
-        if not pair.distinguishable
-    ]
+    return notes + list(board.scores.notes)
 
 
 def _table(heading: list[str], rows: list[list[str]]) -> str:

@@ -15,7 +15,7 @@ MARKERS = "osD^vP*X"
 
 
 def plot_memory(board: Board) -> "Figure":
-    """Draw for each workload the median time to target against the optimizer's bytes per parameter.
+    """Draw for each workload the expected time to target against the optimizer's bytes per parameter.
 
     Bars are 95 % intervals; a miss is hollow, at the budget.
     """
@@ -25,7 +25,7 @@ def plot_memory(board: Board) -> "Figure":
     workloads = list(board.specs)
     rows = math.ceil(len(workloads) / 2)
     columns = min(2, len(workloads))
-    names = [standing.submission for standing in board.scores.by_time.standings]
+    names = [standing.submission for standing in board.scores.standings]
     width, height = figure.get_size_inches()
     lines = math.ceil(len(names) / 3)
     figure.set_size_inches(width, height * (0.62 * rows + 0.35 + 0.06 * lines))
@@ -39,21 +39,21 @@ def plot_memory(board: Board) -> "Figure":
     for axes in figure.axes[max(0, len(workloads) - columns) : len(workloads)]:
         axes.set_xlabel("optimizer state (B/parameter)")
     for axes in figure.axes[::columns]:
-        axes.set_ylabel("time to target (s)")
+        axes.set_ylabel(f"to target ({board.scores.unit})")
     figure.suptitle(f"Time against memory; hollow: missed\n{board.plot_frame}", wrap=True)
     return figure
 
 
 def _draw(axes: "Axes", board: Board, workload: str) -> None:
-    standings = board.scores.by_time.standings
-    budget = board.specs[workload].budget_seconds
+    standings = board.scores.standings
+    budget = board.scores.budgets[workload]
     styles = line_styles([standing.submission for standing in standings])
     for place, standing in enumerate(standings):
         memory = memory_of(board, standing.submission)
         if memory is None:
             continue
-        value, colour = standing.workloads[workload].value, styles[standing.submission][0]
-        missed = math.isinf(value.value)
+        result, colour = standing.workloads[workload], styles[standing.submission][0]
+        value, missed = result.value, result.trials_reached == 0
         if not missed and value.low is not None and value.high is not None:
             axes.plot([memory, memory], [value.low, min(value.high, budget)], "-", color=colour, alpha=0.5)
         axes.plot(

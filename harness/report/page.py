@@ -5,9 +5,8 @@ from pathlib import Path
 
 from timetrial.harness.report.boards import Board
 from timetrial.harness.report.curves import WorkloadCurves
-from timetrial.harness.report.markdown import rank_of, speedup_of
 from timetrial.harness.report.page_data import Texts, board_data
-from timetrial.harness.scoring.present import with_interval
+from timetrial.harness.scoring.present import percent, separated_in_words, with_interval, yes
 
 ASSETS = Path(__file__).with_name("assets")
 SCRIPTS = ("elements.js", "charts.js", "table.js", "why.js", "details.js", "trust.js", "main.js")
@@ -37,16 +36,17 @@ def leaderboard_page(boards: Sequence[Board], curves: Sequence[Sequence[Workload
 
 
 def _plain(board: Board) -> dict:
-    """What the page says without a script: the ranking by time."""
-    standings = board.scores.by_time.standings
+    """What the page says without a script: who wins, by the clock that was chosen."""
     rows = [
         (
-            rank_of(standing, standings),
+            standing.rank,
             standing.submission,
+            with_interval(standing.speedup, "{:.2f}x"),
             with_interval(standing.score, "{:.2f}"),
-            speedup_of(standing),
-            f"{standing.reached} of {len(standing.workloads)}",
+            percent(standing.reach),
+            yes(standing.may_be_best),
+            separated_in_words(standing),
         )
-        for standing in standings
+        for standing in board.scores.standings
     ]
-    return {"frame": board.frame, "warnings": board.warnings, "reference": board.scores.reference, "rows": rows}
+    return {"frame": board.plot_frame, "warnings": board.warnings, "reference": board.scores.reference, "rows": rows}

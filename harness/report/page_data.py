@@ -2,25 +2,20 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from timetrial.harness import UsageError
-from timetrial.harness.planning.catalogue import SubmissionFolder, find_submission
+from timetrial.harness.planning.catalogue import SubmissionFolder, read_submission
 from timetrial.harness.planning.search_space import Range, SearchSpace
 from timetrial.harness.report.boards import Board
 from timetrial.harness.report.colours import line_styles
 from timetrial.harness.report.curves import Curve, WorkloadCurves
 from timetrial.harness.report.markdown import memory_of
-from timetrial.harness.scoring import Estimate
+from timetrial.harness.scoring import Estimate, Leaderboard, Standing, WorkloadResult
 from timetrial.harness.scoring.profile import BAND_TAUS
-from timetrial.harness.scoring.standings import Standing, Standings, WorkloadResult
-from timetrial.harness.scoring.trials import counting_trials, prepare_trials
-
-BAND_EVERY = 10
-"""Of the points of a profile's band, one in so many is enough on a screen."""
 
 
 class Texts:
@@ -41,14 +36,16 @@ class Texts:
 def board_data(board: Board, curves: Sequence[WorkloadCurves], folder: Path, texts: Texts) -> dict[str, Any]:
     """Describe one leaderboard; links are relative to `folder`, sources are places in `texts`."""
     scores = board.scores
-    winners = counting_trials(prepare_trials(board.trials), scores.rules)
+    winners = _fastest_of_each_study(board)
     return {
         "suite": board.suite,
         "ruleset": board.ruleset,
         "frame": board.frame,
         "warnings": list(board.warnings),
-        "notes": list(scores.notes),
+        "clock": scores.clock,
         "reference": scores.reference,
+        "study": scores.study,
+        "draws": scores.trials_of_study,
         "names": board.submissions,
         "styles": line_styles(board.submissions),
         "workloads": [
@@ -57,27 +54,27 @@ def board_data(board: Board, curves: Sequence[WorkloadCurves], folder: Path, tex
                 "metric": its.metric.name,
                 "higher": its.metric.higher_is_better,
                 "target": its.target,
-                "budget": its.budget_seconds,
+                "budgets": {clock: number(budget) for clock, budget in its.budgets.items()},
                 "curves": {
-                    axis: {name: _curve(curve) for name, curve in drawn.items()} for axis, drawn in its.curves.items()
+                    clock: {name: _curve(curve) for name, curve in drawn.items()} for clock, drawn in its.curves.items()
                 },
             }
             for its in curves
         ],
-        "measures": {
-            "time": _standings(scores.by_time),
-            "steps": None if scores.by_steps is None else _standings(scores.by_steps),
-        },
+        "taus": [number(tau, FEW) for tau in BAND_TAUS],
+        "clocks": {clock: _leaderboard(scored) for clock, scored in board.by_clock.items()},
         "memory": {name: number(memory_of(board, name)) for name in board.submissions},
         "incomplete": {name: [_shorten(trial) for trial in trials] for name, trials in scores.incomplete.items()},
         "unsteady": {name: len(trials) for name, trials in scores.unsteady.items()},
-        "neighbours": [
-            [pair.better, pair.worse, _estimate(pair.difference), pair.distinguishable]
-            for pair in scores.by_time.neighbours
-        ],
         "submissions": {name: _submission(board, name, winners, folder, texts) for name in board.submissions},
         "trust": _trust(board),
     }
+
+
+def _fastest_of_each_study(board: Board) -> Any:
+    """Pick of each study the trial that crossed the target first."""
+    key = ["submission", "workload", "study"]
+    return board.trials.sort_values([*key, f"crossing_{board.scores.clock}", "trial"]).drop_duplicates(key)
 
 
 FEW = 4
@@ -93,7 +90,7 @@ def number(value: float | None, digits: int = 9) -> float | int | None:
 
 
 def _estimate(estimate: Estimate | None) -> list[float | None] | None:
-    """Write [value, low, high]; without an interval, [value]. A null is a miss."""
+    """Write [value, low, high]; without an interval, [value]."""
     if estimate is None:
         return None
     if estimate.low is None or estimate.high is None:
@@ -107,59 +104,72 @@ def _curve(curve: Curve) -> list[Any]:
     return [*ends, *([number(y, FEW) for y in line] for line in (curve.median, curve.low, curve.high))]
 
 
-def _standings(standings: Standings) -> dict[str, Any]:
-    ranks = [standing.rank for standing in standings.standings]
-    rows = [_standing(standing, ranks.count(standing.rank) > 1) for standing in standings.standings]
-    return {"unit": standings.unit, "rows": rows}
+def _leaderboard(scores: Leaderboard) -> dict[str, Any]:
+    rows = [_standing(standing, scores.trials_of_study > 1) for standing in scores.standings]
+    return {"unit": scores.unit, "notes": list(scores.notes), "rows": rows}
 
 
-def _standing(standing: Standing, tied: bool) -> dict[str, Any]:
-    profile, fragility = standing.profile, standing.fragility
+def _standing(standing: Standing, tuned: bool) -> dict[str, Any]:
+    profile, certificate = standing.profile, standing.certificate
     band = None
     if profile.low is not None and profile.high is not None:
-        band = [[number(y, 3) for y in line[::BAND_EVERY]] for line in (BAND_TAUS, profile.low, profile.high)]
+        band = [[number(y, 3) for y in line] for line in (profile.low, profile.high)]
     return {
         "name": standing.submission,
         "rank": standing.rank,
-        "tied": tied,
-        "score": _estimate(standing.score),
         "speedup": _estimate(standing.speedup),
-        "marked": any(result.counted_as_budget for result in standing.workloads.values()),
-        "reached": int(standing.reached),
+        "score": _estimate(standing.score),
+        "way": _estimate(standing.on_the_way),
+        "reach": number(standing.reach),
+        "best": standing.may_be_best,
+        "faster": list(standing.faster_than),
+        "slower": list(standing.slower_than),
+        "against": certificate.reasons() if certificate else None,
         "workloads": {name: _result(result) for name, result in standing.workloads.items()},
-        "profile": [[number(x, FEW) for x in line] for line in (profile.taus, profile.rhos)],
+        "profile": [number(y, FEW) for y in profile.at(BAND_TAUS)],
         "band": band,
-        "fragility": [number(fragility.low), fragility.low_without, number(fragility.high), fragility.high_without],
+        "tuning": {name: [number(y, FEW) for y in result.curve] for name, result in standing.workloads.items()}
+        if tuned
+        else None,
     }
 
 
 def _result(result: WorkloadResult) -> list[Any]:
-    return [_estimate(result.value), number(result.ratio), result.studies_reached, result.studies]
+    """Write [estimate, ratio to the fastest, reach, speed-up, trials that reach, trials]."""
+    speedup = _estimate(result.speedup)
+    return [
+        *(_estimate(result.value), number(result.ratio), number(result.reach), speedup),
+        *(result.trials_reached, result.trials),
+    ]
 
 
 def _submission(board: Board, name: str, winners: Any, folder: Path, texts: Texts) -> dict[str, Any]:
     """Describe a submission: its metadata and source as they ran, its winning trials and all of its trials."""
-    source = board.sources[name]
-    files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else []
+    files = {its: path for its, path in sorted(board.sources[name].items()) if path.is_file()}
     rows = board.trials[board.trials["submission"] == name]
     best = winners[winners["submission"] == name].sort_values(["workload", "study"])
     points = [board.folders[path].read_spec().hyperparameters for path in best["path"]]
     names = list(dict.fromkeys(key for point in points for key in point))
     return {
-        **_metadata(source),
-        "files": {str(path.relative_to(source)): texts.place(path.read_text(errors="replace")) for path in files},
+        **_metadata(name, files),
+        "files": {its: texts.place(path.read_text(errors="replace")) for its, path in files.items()},
         "hyperparameters": names,
         "winners": [
-            [row.workload, row.study, row.trial, number(row.time_to_target), [_value(point.get(key)) for key in names]]
+            [
+                *(row.workload, row.study, row.trial, number(getattr(row, f"crossing_{board.scores.clock}"))),
+                [_value(point.get(key)) for key in names],
+            ]
             for row, point in zip(best.itertuples(), points, strict=True)
         ],
-        **_trials(rows, folder),
+        **_trials(rows, board.scores.clock, folder),
     }
 
 
-def _metadata(source: Path) -> dict[str, Any]:
+def _metadata(name: str, files: Mapping[str, Path]) -> dict[str, Any]:
     try:
-        metadata = find_submission(source.name, source.parent)
+        if "submission.yaml" not in files:
+            raise UsageError("no submission.yaml is in the copy of its source")
+        metadata = read_submission(name, files["submission.yaml"])
     except UsageError as error:
         return {"description": f"No description: {error}", "author": "", "references": [], "licence": "", "space": []}
     return {
@@ -184,7 +194,8 @@ def search_space_lines(metadata: SubmissionFolder) -> list[list[str]]:
     lines = []
     for name, axis in space.axes.items():
         if isinstance(axis, Range):
-            lines.append([name, f"{_value(axis.min)} to {_value(axis.max)}, {axis.scaling} scale"])
+            drawn = name if axis.per is None else f"{name} x {axis.per}"
+            lines.append([drawn, f"{_value(axis.min)} to {_value(axis.max)}, {axis.scaling} scale"])
         else:
             lines.append([name, "one of " + ", ".join(str(_value(value)) for value in axis.values)])
     return lines + [[name, f"{_value(value)}"] for name, value in space.fixed.items()]
@@ -194,12 +205,13 @@ def _value(value: Any) -> Any:
     return number(value, FEW) if isinstance(value, float) else value
 
 
-def _trials(rows: Any, folder: Path) -> dict[str, Any]:
-    """List every trial: [workload, study, trial, status, seconds, steps, flags, reason], and where its files are."""
+def _trials(rows: Any, clock: str, folder: Path) -> dict[str, Any]:
+    """List every trial: [workload, study, trial, status, crossing, in steps, seconds trained, flags, reason], and where
+    its files are."""
     trials = [
         [
             *(row.workload, row.study, row.trial, row.status),
-            *(number(row.time_to_target), number(row.steps_to_target), number(row.last_seconds)),
+            *(number(getattr(row, f"crossing_{clock}")), number(row.crossing_steps), number(row.last_seconds)),
             *(" ".join(row.flags), row.reason),
         ]
         for row in rows.sort_values(["workload", "study", "trial"]).itertuples()

@@ -1,4 +1,4 @@
-"""The plots of a leaderboard: performance profiles, scores with their intervals, and times to target as a heat map.
+"""The plots of a leaderboard: speed-ups, scores, performance profiles, times to target as a heat map, tuning curves.
 
 Each function makes a figure in the style that is open (`report/style.py`), titled with the frame that the numbers come
 from (suite, ruleset, machine, number of studies). Lines, markers and hatches tell submissions and misses apart without
@@ -6,13 +6,15 @@ colour.
 """
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from timetrial.harness.report.colours import line_styles
-from timetrial.harness.scoring.present import significant
+from timetrial.harness.scoring.jackknife import Estimate
+from timetrial.harness.scoring.leaderboard import Leaderboard, Standing, WorkloadResult
+from timetrial.harness.scoring.present import clock_in_words, percent, significant
 from timetrial.harness.scoring.profile import BAND_TAUS
 from timetrial.harness.scoring.rules import MAX_TAU
-from timetrial.harness.scoring.standings import Standings, WorkloadResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,18 +23,20 @@ if TYPE_CHECKING:
 MARKERS = "osD^vP*X<"
 MOST_BANDS = 3
 """With more submissions than this their bands hide each other, and only those of the best are drawn."""
-MEASURES = {"s": "time", "steps": "steps"}
+LONGEST_OF_TWO = 16
+"""Letters of the longest name that leaves room for two columns of names with scores."""
 DARK = 2.6
 """The ratio from which cells of the heat map are too dark for black text."""
 
 
-def plot_profiles(standings: Standings, frame: str) -> "Figure":
+def plot_profiles(board: Leaderboard, frame: str) -> "Figure":
     """Draw everybody's performance profile for tau from 1 to 4 as steps, with bands behind the best `MOST_BANDS`."""
-    names = [standing.submission for standing in standings.standings]
-    figure = _figure(lines=20 + 1.3 * math.ceil(len(names) / 2))
+    names = [standing.submission for standing in board.standings]
+    legend_columns = 2 if max(map(len, names)) <= LONGEST_OF_TWO else 1
+    figure = _figure(lines=20 + 1.3 * math.ceil(len(names) / legend_columns))
     axes = figure.subplots()
     styles = line_styles(names)
-    for place, standing in enumerate(standings.standings):
+    for place, standing in enumerate(board.standings):
         profile, (colour, dashes) = standing.profile, styles[standing.submission]
         axes.plot(
             [*profile.taus, MAX_TAU],
@@ -41,7 +45,7 @@ def plot_profiles(standings: Standings, frame: str) -> "Figure":
             color=colour,
             dashes=dashes or (None, None),
             marker=MARKERS[place % len(MARKERS)],
-            markevery=slice(0, len(profile.taus)),
+            markevery=0.2,
             label=f"{standing.submission} ({standing.score.value:.2f})",
             clip_on=False,
             zorder=3 - place / 100,
@@ -49,45 +53,115 @@ def plot_profiles(standings: Standings, frame: str) -> "Figure":
         if place < MOST_BANDS and profile.low is not None:
             axes.fill_between(BAND_TAUS, profile.low, profile.high, step="post", color=colour, alpha=0.13, linewidth=0)
     axes.set(xlim=(1, MAX_TAU), ylim=(0, 1), xticks=[1, 1.5, 2, 2.5, 3, 3.5, 4])
-    axes.set_xlabel(f"τ: {MEASURES[standings.unit]} to target, relative to the fastest")
-    axes.set_ylabel("share of workloads")
-    figure.legend(loc="outside lower center", ncols=2, title="submission (score)", title_fontsize="small")
-    _title(figure, f"Performance profiles by {MEASURES[standings.unit]}, with 95 % bands", frame)
+    axes.set_xlabel(f"τ: {clock_in_words(board.clock)} relative to the fastest")
+    axes.set_ylabel("expected share of workloads")
+    figure.legend(loc="outside lower center", ncols=legend_columns, title="submission (score)", title_fontsize="small")
+    _title(figure, "Performance profiles, with 95 % bands", frame)
     return figure
 
 
-def plot_scores(standings: Standings, frame: str) -> "Figure":
-    """Draw each score as a dot with its interval, best on top, its rank beside its name."""
-    ranks = [standing.rank for standing in standings.standings]
-    labels = [f"{s.rank}{'=' * (ranks.count(s.rank) > 1)}  {s.submission}" for s in standings.standings]
+def plot_scores(board: Leaderboard, frame: str) -> "Figure":
+    """Draw each score as a dot with its interval, best on top."""
+    figure, axes = _dots(board, lambda standing: standing.score, "{:.2f}")
+    axes.set(xlim=(0, 1), xlabel="score")
+    _title(figure, "Scores, with 95 % intervals", frame)
+    return figure
+
+
+def plot_speedups(board: Leaderboard, frame: str) -> "Figure":
+    """Draw each speed-up over the reference as a dot with its interval, best on top; filled: it may be the best."""
+    figure, axes = _dots(board, lambda standing: standing.speedup, "{:.2f}x")
+    axes.axvline(1, color="black", linewidth=0.8, linestyle=(0, (1, 1)))
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(_factors(axes))
+    axes.xaxis.set_major_formatter("{x:g}x")
+    axes.minorticks_off()
+    reference = board.of(board.reference).certificate
+    warning = "" if reference is None or reference.holds else "\n(a reference without a tuning certificate)"
+    axes.set_xlabel(f"times sooner than {board.reference}{warning}")
+    _title(figure, "Speed-ups, with 95 % intervals; filled: may be the best", frame)
+    return figure
+
+
+def _factors(axes: "Axes"):
+    """Tick a log axis at enough round factors for its range."""
+    from matplotlib.ticker import FixedLocator
+
+    low, high = axes.get_xlim()
+    grids = ((0.1, 1, 10), (0.25, 0.5, 1, 2, 4), (0.5, 0.7, 1, 1.4, 2), (0.8, 1, 1.25))
+    inside = [[tick for tick in grid if low <= tick <= high] for grid in grids]
+    return FixedLocator(next((ticks for ticks in inside if len(ticks) >= 3), inside[-1]))
+
+
+def _dots(board: Leaderboard, number: Callable[[Standing], Estimate], form: str) -> "tuple[Figure, Axes]":
+    labels = [f"{standing.rank}  {standing.submission}" for standing in board.standings]
     figure = _figure(lines=7 + 1.5 * len(labels))
     axes = figure.subplots()
-    styles = line_styles([standing.submission for standing in standings.standings])
-    for place, standing in enumerate(standings.standings):
-        score, colour = standing.score, styles[standing.submission][0]
-        if score.low is not None:
-            axes.plot([score.low, score.high], [place, place], "|-", color=colour, markersize=6)
-        axes.plot(score.value, place, MARKERS[place % len(MARKERS)], color=colour, clip_on=False, zorder=3)
-        axes.annotate(f"{score.value:.2f}", (1.04, place), xycoords=("axes fraction", "data"), va="center")
+    styles = line_styles([standing.submission for standing in board.standings])
+    for place, standing in enumerate(board.standings):
+        shown, colour = number(standing), styles[standing.submission][0]
+        if shown.low is not None:
+            axes.plot([shown.low, shown.high], [place, place], "|-", color=colour, markersize=6)
+        fill = "none" if standing.may_be_best is False else colour
+        axes.plot(
+            *(shown.value, place, MARKERS[place % len(MARKERS)]),
+            **{"color": colour, "markerfacecolor": fill, "clip_on": False, "zorder": 3},
+        )
+        axes.annotate(form.format(shown.value), (1.04, place), xycoords=("axes fraction", "data"), va="center")
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(ylim=(len(labels) - 0.5, -0.5), xlim=(0, 1), xlabel=f"score by {MEASURES[standings.unit]}")
+    axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
-    _title(figure, "Scores and ranks (=: a tie), with 95 % intervals", frame)
+    return figure, axes
+
+
+def plot_tuning(board: Leaderboard, frame: str) -> "Figure":
+    """Draw for each workload the expected time of the best of k draws, k = 1 to 25; the line across is k of a study."""
+    workloads = list(board.standings[0].workloads)
+    columns = min(2, len(workloads))
+    rows = math.ceil(len(workloads) / columns)
+    figure = _figure(lines=14 * rows + 4 + 1.3 * math.ceil(len(board.standings) / 2))
+    styles = line_styles([standing.submission for standing in board.standings])
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True).flat
+    for axes, workload in zip(grid, workloads, strict=False):
+        for place, standing in enumerate(board.standings):
+            curve, (colour, dashes) = standing.workloads[workload].curve, styles[standing.submission]
+            draws = range(1, len(curve) + 1)
+            axes.plot(
+                *(draws, curve),
+                color=colour,
+                dashes=dashes or (None, None),
+                marker=MARKERS[place % len(MARKERS)],
+                markevery=(place % 4, 6),
+                label=standing.submission,
+            )
+        axes.axvline(board.trials_of_study, color="black", linewidth=0.8, linestyle=(0, (4, 2)))
+        axes.set_title(workload)
+        most = max(len(standing.workloads[workload].curve) for standing in board.standings)
+        axes.set(ylim=(0, None), xlim=(1, max(most, 2)), xticks=[1, *range(5, most + 1, 5)])
+    for axes in list(grid)[len(workloads) :]:
+        axes.set_visible(False)
+    for axes in figure.axes[max(0, len(workloads) - columns) : len(workloads)]:
+        axes.set_xlabel("draws k")
+    for axes in figure.axes[::columns]:
+        axes.set_ylabel(f"best of k ({board.unit})")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    _title(figure, f"What more tuning is worth; dashed: a study has {board.trials_of_study} draws", frame)
     return figure
 
 
-def plot_times(standings: Standings, frame: str) -> "Figure":
-    """Draw the median time or steps to target, submission x workload, coloured by the ratio to the fastest."""
-    names = [standing.submission for standing in standings.standings]
-    workloads = list(standings.standings[0].workloads)
+def plot_times(board: Leaderboard, frame: str) -> "Figure":
+    """Draw the expected time or steps to target, submission x workload, coloured by the ratio to the fastest."""
+    names = [standing.submission for standing in board.standings]
+    workloads = list(board.standings[0].workloads)
     longest = max(len(word) for name in workloads for word in name.split("_"))
-    figure = _figure(lines=11 + 2.2 * len(names), columns=8 + max(5.2, 0.65 * longest) * len(workloads))
+    figure = _figure(lines=10.2 + 2.9 * len(names), columns=8 + max(5.2, 0.65 * longest) * len(workloads))
     axes = figure.subplots()
-    ratios = [[min(s.workloads[name].ratio, MAX_TAU) for name in workloads] for s in standings.standings]
+    ratios = [[min(s.workloads[name].ratio, MAX_TAU) for name in workloads] for s in board.standings]
     image = axes.imshow(ratios, cmap="cividis_r", vmin=1, vmax=MAX_TAU, aspect="auto")
-    for row, standing in enumerate(standings.standings):
+    for row, standing in enumerate(board.standings):
         for column, workload in enumerate(workloads):
-            _write_cell(axes, column, row, standing.workloads[workload], standings.unit)
+            _write_cell(axes, column, row, standing.workloads[workload], board.unit)
     axes.set_xticks(range(len(workloads)), [name.replace("_", "\n") for name in workloads])
     axes.set_yticks(range(len(names)), names)
     axes.grid(visible=False)
@@ -96,20 +170,22 @@ def plot_times(standings: Standings, frame: str) -> "Figure":
     bar = figure.colorbar(image, location="bottom", aspect=40, ticks=[1, 2, 3, MAX_TAU])
     bar.set_ticklabels(["1\nfastest", "2", "3", "4\nor more"])
     bar.set_label("relative to the fastest")
-    _title(figure, f"Median {MEASURES[standings.unit]} to target; hatched: missed", frame)
+    _title(figure, f"Expected {clock_in_words(board.clock)} to target of {board.study}; hatched: never reached", frame)
     return figure
 
 
 def _write_cell(axes: "Axes", column: int, row: int, result: WorkloadResult, unit: str) -> None:
     from matplotlib.patches import Rectangle
 
-    if math.isinf(result.value.value):
+    if result.trials_reached == 0 or math.isinf(result.value.value):
         corner = (column - 0.5, row - 0.5)
         axes.add_patch(Rectangle(corner, 1, 1, facecolor="white", edgecolor="#999999", hatch="////", linewidth=0))
-        text, colour = f"missed\n{result.studies_reached}/{result.studies}", "black"
+        text, colour = "missed", "black"
     else:
         ratio = f"{result.ratio:.2f}x" if math.isfinite(result.ratio) else "not counted"
-        text, colour = f"{significant(result.value.value)} {unit}\n{ratio}", "white" if result.ratio > DARK else "black"
+        few = f"\n{percent(result.reach)} reach" if result.reach < 1 else ""
+        text = f"{significant(result.value.value)} {unit}\n{ratio}{few}"
+        colour = "white" if result.ratio > DARK else "black"
     box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if colour == "black" and "missed" in text else None
     axes.text(column, row, text, ha="center", va="center", color=colour, fontsize="small", bbox=box, linespacing=1.1)
 

@@ -1,4 +1,4 @@
-"""Training curves as figures: the validation metric against seconds and against steps."""
+"""Training curves as figures: the validation metric against the chosen clock, and against steps."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LABELS = {"seconds": "training time (s)", "step": "steps (batches drawn)"}
+LABELS = {"paced": "paced seconds", "measured": "measured seconds", "steps": "steps (batches drawn)"}
 MOST_BANDS = 6
 """With more submissions than this the ranges hide the medians, and only the medians are drawn."""
 
@@ -23,16 +23,19 @@ def plot_training_curves(board: Board, curves: WorkloadCurves) -> "Figure":
     width, height = figure.get_size_inches()
     figure.set_size_inches(width, height * 1.6)
     styles = line_styles(board.submissions)
-    for axes, axis in zip(figure.subplots(2, 1, sharey=True), LABELS, strict=True):
-        _draw(axes, curves, axis, styles)
+    clocks = list(dict.fromkeys([board.scores.clock, *board.by_clock]))[:2]
+    if "steps" in board.by_clock and "steps" not in clocks:
+        clocks[1] = "steps"
+    for axes, clock in zip(figure.subplots(len(clocks), 1, sharey=True, squeeze=False).flat, clocks, strict=True):
+        _draw(axes, curves, clock, styles)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(f"{curves.workload}: median and range over studies\n{board.plot_frame}", wrap=True)
     return figure
 
 
-def _draw(axes: "Axes", curves: WorkloadCurves, axis: str, styles: dict[str, tuple[str, tuple[float, ...]]]) -> None:
-    drawn = curves.curves[axis]
+def _draw(axes: "Axes", curves: WorkloadCurves, clock: str, styles: dict[str, tuple[str, tuple[float, ...]]]) -> None:
+    drawn = curves.curves[clock]
     for submission, curve in drawn.items():
         colour, dashes = styles[submission]
         axes.plot(curve.x, curve.median, color=colour, dashes=dashes or (None, None), label=submission)
@@ -48,11 +51,11 @@ def _draw(axes: "Axes", curves: WorkloadCurves, axis: str, styles: dict[str, tup
         textcoords="offset points",
         fontsize="small",
     )
-    if axis == "seconds":
-        axes.axvline(curves.budget_seconds, color="black", linewidth=0.8, linestyle=(0, (4, 2)))
+    if (budget := curves.budgets.get(clock)) and clock != "steps":
+        axes.axvline(budget, color="black", linewidth=0.8, linestyle=(0, (4, 2)))
         axes.annotate(
-            f"budget {curves.budget_seconds:g} s",
-            (curves.budget_seconds, 0.03 if curves.metric.higher_is_better else 0.97),
+            f"budget {budget:g} s",
+            (budget, 0.03 if curves.metric.higher_is_better else 0.97),
             (-2, 0),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
@@ -61,4 +64,4 @@ def _draw(axes: "Axes", curves: WorkloadCurves, axis: str, styles: dict[str, tup
             va="bottom" if curves.metric.higher_is_better else "top",
             fontsize="small",
         )
-    axes.set(xlabel=LABELS[axis], ylabel=f"validation {curves.metric.name}", xlim=(0, None))
+    axes.set(xlabel=LABELS[clock], ylabel=f"validation {curves.metric.name}", xlim=(0, None))

@@ -44,9 +44,14 @@ def write_report(
     return files
 
 
-def write_page(boards: Sequence[Board], path: Path, links_from: Path) -> Path:
-    """Write the page of several leaderboards; its links are relative to `links_from`."""
-    return _write(path, leaderboard_page(boards, [training_curves(board) for board in boards], links_from))
+def write_profile(board: Board, path: Path) -> Path:
+    """Write the performance profiles alone, as SVG: the picture of a leaderboard that is committed."""
+    from timetrial.harness.report import plots
+    from timetrial.harness.report.style import plotting
+
+    with plotting("paper"):
+        plots.plot_profiles(board.scores, board.plot_frame).savefig(path, metadata={"Date": None})
+    return path
 
 
 def write_plots(
@@ -60,12 +65,16 @@ def write_plots(
 
     with plotting(style):
         figures: dict[str, Figure] = {}
-        standings, frame = board.scores.by_time, board.plot_frame
-        if standings.standings:
-            figures["performance_profile"] = plots.plot_profiles(standings, frame)
-            figures["score"] = plots.plot_scores(standings, frame)
-            figures["time_to_target"] = plots.plot_times(standings, frame)
+        scores, frame = board.scores, board.plot_frame
+        if scores.standings:
+            if scores.standings[0].speedup:
+                figures["speedup"] = plots.plot_speedups(scores, frame)
+            figures["score"] = plots.plot_scores(scores, frame)
+            figures["performance_profile"] = plots.plot_profiles(scores, frame)
+            figures["time_to_target"] = plots.plot_times(scores, frame)
             figures["time_against_memory"] = memory_plot.plot_memory(board)
+            if scores.trials_of_study > 1:
+                figures["tuning_curves"] = plots.plot_tuning(scores, frame)
         for its in curves:
             figures[f"training_curves_{its.workload}"] = training_plots.plot_training_curves(board, its)
         files = []

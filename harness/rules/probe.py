@@ -9,6 +9,7 @@ from typing import Any
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness.planning.source import read_source
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import Result, TrialFolder
 
@@ -22,7 +23,7 @@ def run_briefly(specs: Sequence[TrialSpec]) -> Iterator[tuple[TrialSpec, Result 
     from timetrial.harness.trial.referee import run_trial
 
     folders = {spec.submission: find_submission(spec.submission) for spec in specs}
-    prepare_forkserver(specs, [file for folder in folders.values() for file in folder.source_files().values()])
+    prepare_forkserver(specs)
     arenas: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="timetrial-probe-") as place:
         for number, spec in enumerate(specs):
@@ -35,5 +36,5 @@ def run_briefly(specs: Sequence[TrialSpec]) -> Iterator[tuple[TrialSpec, Result 
                 continue
             folder = TrialFolder(Path(place) / str(number))
             folder.write_spec(spec)
-            source = (folders[spec.submission].path / "submission.py").read_text()
+            source = read_source(spec.submission, folders[spec.submission].source_files())
             yield spec, run_trial(spec, source, arena, folder)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from timetrial.harness import UsageError
+from timetrial.harness.planning.source import read_copy
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import CorruptRecord, TrialFolder
 from timetrial.harness.runs.claims import take_claim
@@ -54,8 +55,7 @@ def work(assignment: SlotAssignment, report: Report, stop: Callable[[], bool]) -
     run = RunFolder(Path(assignment.run))
     open_trials = [TrialFolder(run.path / trial) for trial in assignment.trials]
     specs = {folder.path: folder.read_spec() for folder in open_trials}
-    names = {spec.submission for spec in specs.values()}
-    prepare_forkserver(specs.values(), [file for name in names for file in run.source(name).rglob("*.py")])
+    prepare_forkserver(specs.values())
     arenas = Arenas(assignment.data_root)
     while open_trials:
         held = []
@@ -84,13 +84,13 @@ def _run(
     from timetrial.harness.trial.referee import Interrupted, run_trial
 
     try:
+        source = read_copy(run.source(spec.submission))
         arena = arenas.open(spec)
     except UsageError as error:
         return report("blocked", trial=spec.folder, reason=str(error))
     folder.remove_leftovers()
     workload = arena.workload
     report("started", trial=spec.folder, metric=workload.metric, higher_is_better=workload.higher_is_better)
-    source = (run.source(spec.submission) / "submission.py").read_text()
     try:
         folder.read_ending()  # raises where a trial that ended is corrupt
         result = run_trial(spec, source, arena, folder, stop)

@@ -1,16 +1,14 @@
 """What a reader of scores must know beside them: what is incomplete, unsteady, not comparable or uncertain."""
 
-import math
+from collections.abc import Sequence
 
 import pandas as pd
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.spec import INCOMPLETE, UNFINISHED
-from timetrial.harness.scoring.standings import Standings
+from timetrial.harness.scoring.leaderboard import Standing
+from timetrial.harness.scoring.rules import Rules
 from timetrial.harness.scoring.trials import name_trial
-
-FEW_STUDIES = 5
-"""Below this many studies the range of the studies themselves covers the median in well under 95 % of cases."""
 
 
 def check_one_leaderboard(trials: pd.DataFrame) -> None:
@@ -48,25 +46,30 @@ def find_unsteady(trials: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     return {submission: tuple(sorted(found[submission])) for submission in sorted(found)}
 
 
-def notes_on(trials: pd.DataFrame, standings: Standings, reference: str) -> list[str]:
+def notes_on(
+    trials: pd.DataFrame, standings: Sequence[Standing], clock: str, rules: Rules, reference: str
+) -> list[str]:
     """Say in one sentence each what limits the scores of `trials`."""
-    if not standings.standings:
+    if not standings:
         return ["no submission is complete, so there are no scores"]
-    results = {standing.submission: standing.workloads for standing in standings.standings}
+    results = {standing.submission: standing for standing in standings}
     notes = []
-    if reference not in results:
-        notes.append(f"no speed-ups: the reference submission {reference} is not among those scored")
-    studies = min((r.studies for workloads in results.values() for r in workloads.values() if r.studies), default=0)
-    if standings.standings[0].score.low is None:
-        notes.append("no intervals: some workload was run in one study only, which says nothing about spread")
-    elif studies < FEW_STUDIES:
-        notes.append(f"as few as {studies} studies of a workload: read the 95 % intervals as too narrow")
+    if not rules.algoperf:
+        if clock == "measured":
+            notes.append("times are measured seconds: they hold what else ran on the machine")
+        if reference not in results:
+            notes.append(f"no speed-ups: the reference submission {reference} is not among those scored")
+        elif (certificate := results[reference].certificate) and not certificate.holds:
+            reasons = "; ".join(certificate.reasons())
+            notes.append(f"speed-ups are over a reference without a tuning certificate: {reference} {reasons}")
+        if standings[0].score.low is None:
+            notes.append("no intervals: some workload was run in one study only, which says nothing about spread")
     machines = sorted(trials["machine"].dropna().unique())
     if len(machines) > 1:
         notes.append(f"seconds come from different machines ({'; '.join(machines)}): compare by steps")
     if provisional := sorted(trials.loc[trials["provisional"].astype(bool), "workload"].unique()):
         notes.append(f"targets are provisional on {', '.join(provisional)}")
-    for workload in next(iter(results.values())):
-        if not any(math.isfinite(workloads[workload].value.value) for workloads in results.values()):
+    for workload in standings[0].workloads:
+        if not any(standing.workloads[workload].trials_reached for standing in standings):
             notes.append(f"nobody reached the target of {workload}; it lowers every score")
     return notes

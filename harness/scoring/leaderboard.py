@@ -1,20 +1,59 @@
-"""A leaderboard: one suite, one ruleset, everything that its trials say, by seconds and by steps."""
+"""A leaderboard: one suite, one ruleset, one clock, and everything that its trials say about everybody."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import pandas as pd
+from timetrial.harness.scoring.certificate import Certificate
+from timetrial.harness.scoring.jackknife import Estimate
+from timetrial.harness.scoring.profile import Profile
+from timetrial.harness.scoring.rules import Rules
 
-from timetrial.harness import UsageError
-from timetrial.harness.scoring.bootstrap import Estimate
-from timetrial.harness.scoring.findings import check_one_leaderboard, find_incomplete, find_unsteady, notes_on
-from timetrial.harness.scoring.ranking import standings_by
-from timetrial.harness.scoring.rules import DEFAULT, REFERENCE, Rules
-from timetrial.harness.scoring.standings import Standing, Standings
-from timetrial.harness.scoring.trials import prepare_trials
 
-RESAMPLES = 1000
+@dataclass(frozen=True)
+class WorkloadResult:
+    """What a submission did on one workload."""
+
+    value: Estimate
+    """Expected time to target of a study, a miss counting as the budget; AlgoPerf's: the median, inf: missed."""
+    ratio: float
+    """Its value over the smallest of the field; inf under AlgoPerf's rules for a miss."""
+    reach: float
+    """The probability that a study reaches the target."""
+    trials: int
+    trials_reached: int
+    speedup: Estimate | None = None
+    """Over the reference; None without one."""
+    curve: tuple[float, ...] = ()
+    """Expected time of the best of 1, 2, ... trials, in the clock's unit."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One submission's place, with everything that leads to it."""
+
+    submission: str
+    rank: int
+    """The place of its estimate, of the speed-up or under AlgoPerf's rules of the score; equal ones share it."""
+    score: Estimate
+    profile: Profile
+    workloads: dict[str, WorkloadResult]
+    speedup: Estimate | None = None
+    """How many times sooner than the reference: a geometric mean over workloads. The headline."""
+    on_the_way: Estimate | None = None
+    """The same for the seven levels below each target."""
+    may_be_best: bool | None = None
+    """Whether no other submission is separated from it as faster; None where it cannot be known."""
+    faster_than: tuple[str, ...] = ()
+    """From whom it is separated at simultaneous 95 %, being faster."""
+    slower_than: tuple[str, ...] = ()
+    certificate: Certificate | None = None
+
+    @property
+    def reach(self) -> float:
+        """The probability that a study reaches a target, the mean over workloads."""
+        return sum(result.reach for result in self.workloads.values()) / len(self.workloads)
 
 
 @dataclass(frozen=True)
@@ -24,10 +63,15 @@ class Leaderboard:
     suite: str
     ruleset: str
     rules: Rules
+    clock: str
+    """paced, measured or steps: what times are counted in."""
+    unit: str
+    trials_of_study: int
     reference: str
-    by_time: Standings
-    by_steps: Standings | None
-    """None where the table has no `steps_to_target`."""
+    standings: tuple[Standing, ...]
+    """Best first."""
+    budgets: dict[str, float]
+    """By workload, what a miss counts as on this clock."""
     incomplete: dict[str, tuple[str, ...]]
     """Per submission, its trials that are neither reached nor missed, each as "trial: status"."""
     counted_as_misses: bool
@@ -37,28 +81,37 @@ class Leaderboard:
     notes: tuple[str, ...]
     """What a reader of the scores must know, one sentence each."""
 
+    def of(self, submission: str) -> Standing:
+        """Find the standing of a submission; raises `KeyError` for one that is not in it."""
+        for standing in self.standings:
+            if standing.submission == submission:
+                return standing
+        raise KeyError(submission)
+
+    @property
+    def study(self) -> str:
+        """What one study is, for a sentence such as "reaches the target in 80 % of studies of 5 trials"."""
+        return "trials" if self.trials_of_study == 1 else f"studies of {self.trials_of_study} trials"
+
     def to_json(self) -> dict[str, Any]:
         """Give everything as JSON values: best first, incomplete submissions last; inf and unknown are null."""
-        entries = [self._entry(standing) for standing in self.by_time.standings]
+        entries = [{**_standing(standing), **self._findings(standing.submission)} for standing in self.standings]
         if not self.counted_as_misses:
-            unscored = {"rank": None, "score": None, "low": None, "high": None}
+            unscored = {"rank": None, "speedup": _estimate(None), "score": None, "low": None, "high": None}
             entries += [{"submission": name, **unscored, **self._findings(name)} for name in self.incomplete]
         return {
             "suite": self.suite,
             "ruleset": self.ruleset,
             "rules": self.rules.name,
+            "clock": self.clock,
+            "unit": self.unit,
+            "trials_of_study": self.trials_of_study,
             "reference": self.reference,
+            "budgets": self.budgets,
             "scores": [{"suite": self.suite, "ruleset": self.ruleset, **entry} for entry in entries],
-            "neighbours": _neighbours(self.by_time),
-            "neighbours_by_steps": _neighbours(self.by_steps) if self.by_steps else None,
             "incomplete_counted_as_misses": self.counted_as_misses,
             "notes": list(self.notes),
         }
-
-    def _entry(self, standing: Standing) -> dict[str, Any]:
-        steps = _standing(self.by_steps.of(standing.submission)) if self.by_steps else None
-        findings = self._findings(standing.submission)
-        return {"submission": standing.submission, **_standing(standing), "steps": steps, **findings}
 
     def _findings(self, submission: str) -> dict[str, Any]:
         return {
@@ -67,31 +120,46 @@ class Leaderboard:
         }
 
 
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def ranks_of(standings: Sequence[Standing], values: Sequence[float]) -> tuple[Standing, ...]:
+    """Give standings in order their ranks from 1; who has the same value as the one before shares its rank."""
+    ranks: list[int] = []
+    for place, value in enumerate(values, start=1):
+        tied = place > 1 and math.isclose(value, values[place - 2], rel_tol=1e-12, abs_tol=1e-12)
+        ranks.append(ranks[-1] if tied else place)
+    return tuple(replace(standing, rank=rank) for standing, rank in zip(standings, ranks, strict=True))
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _estimate(estimate: Estimate | None, name: str = "value") -> dict[str, float | None]:
     if estimate is None:
         return {name: None, "low": None, "high": None}
-    ends = {"low": estimate.low, "high": estimate.high}
-    return {name: _number(estimate.value), **{end: None if v is None else _number(v) for end, v in ends.items()}}
+    return {name: _number(estimate.value), "low": _number(estimate.low), "high": _number(estimate.high)}
 
 
 def _standing(standing: Standing) -> dict[str, Any]:
     return {
+        "submission": standing.submission,
         "rank": standing.rank,
-        **_estimate(standing.score, "score"),
         "speedup": _estimate(standing.speedup),
-        "fragility": vars(standing.fragility),
+        **_estimate(standing.score, "score"),
+        "on_the_way": _estimate(standing.on_the_way),
+        "reach": standing.reach,
+        "may_be_best": standing.may_be_best,
+        "faster_than": list(standing.faster_than),
+        "slower_than": list(standing.slower_than),
+        "certificate": _certificate(standing.certificate),
         "workloads": {
             name: {
                 **_estimate(result.value),
                 "ratio": _number(result.ratio),
-                "studies": result.studies,
-                "studies_reached": result.studies_reached,
+                "reach": result.reach,
+                "trials": result.trials,
+                "trials_reached": result.trials_reached,
                 "speedup": _estimate(result.speedup),
-                "counted_as_budget": result.counted_as_budget,
+                "best_of_k": list(result.curve),
             }
             for name, result in standing.workloads.items()
         },
@@ -99,64 +167,12 @@ def _standing(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _neighbours(standings: Standings) -> list[dict[str, Any]]:
-    return [
-        {
-            "better": pair.better,
-            "worse": pair.worse,
-            **_estimate(pair.difference, "difference"),
-            "distinguishable": pair.distinguishable,
-        }
-        for pair in standings.neighbours
-    ]
-
-
-def score_leaderboards(trials: pd.DataFrame, rules: Rules = DEFAULT, **options: Any) -> tuple[Leaderboard, ...]:
-    """Score every (suite, ruleset) of a table as its own leaderboard, in alphabetical order, as `score_table` does."""
-    trials = prepare_trials(trials)
-    groups = trials.groupby(["suite", "ruleset"], sort=True, observed=True)
-    return tuple(_score(group, rules, **options) for _, group in groups)
-
-
-def score_table(trials: pd.DataFrame, rules: Rules = DEFAULT, **options: Any) -> Leaderboard:
-    """Score one leaderboard's table of trials (its columns: harness/scoring/trials.py).
-
-    Options: `allow_incomplete` (False) counts incomplete trials as misses, `reference` ("adamw") is whom speed-ups are
-    measured against, `resamples` (1000; 0 for no intervals) and `seed` (0) rule the bootstrap.
-    Raises `UsageError` for a bad table, and where it holds several suites, rulesets or protocols.
-    """
-    return _score(prepare_trials(trials), rules, **options)
-
-
-def _score(
-    trials: pd.DataFrame,
-    rules: Rules,
-    *,
-    allow_incomplete: bool = False,
-    reference: str = REFERENCE,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Leaderboard:
-    """Score a prepared table."""
-    check_one_leaderboard(trials)
-    roles = ("base", "heldout") if rules.heldout else ("base",)
-    trials = trials[trials["role"].isin(roles) & ~trials["workload"].isin(rules.ignored_workloads)]
-    if trials.empty:
-        raise UsageError("no trials to score: there is no base workload under these rules; see the roles of workloads")
-    incomplete = find_incomplete(trials)
-    scored = trials if allow_incomplete else trials[~trials["submission"].isin(incomplete)]
-    by_time = standings_by("time_to_target", scored, rules, reference, resamples, seed)
-    has_steps = "steps_to_target" in trials
-    first = trials.iloc[0]
-    return Leaderboard(
-        suite=str(first["suite"]),
-        ruleset=str(first["ruleset"]),
-        rules=rules,
-        reference=reference,
-        by_time=by_time,
-        by_steps=standings_by("steps_to_target", scored, rules, reference, resamples, seed) if has_steps else None,
-        incomplete=incomplete,
-        counted_as_misses=allow_incomplete and bool(incomplete),
-        unsteady=find_unsteady(trials),
-        notes=tuple(notes_on(scored, by_time, reference)),
-    )
+def _certificate(certificate: Certificate | None) -> dict[str, Any] | None:
+    if certificate is None:
+        return None
+    return {
+        "holds": certificate.holds,
+        "seldom_reached": certificate.seldom,
+        "still_falling": {name: _estimate(gain) for name, gain in certificate.falling.items()},
+        "at_an_edge": list(certificate.edges),
+    }

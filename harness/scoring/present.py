@@ -1,4 +1,4 @@
-"""Leaderboards as people and programs read them: a terminal table, CSV and JSON."""
+"""Leaderboards as people and programs read them: words, a terminal table, CSV and JSON."""
 
 import json
 import math
@@ -10,11 +10,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from timetrial.harness.scoring.bootstrap import Estimate
-from timetrial.harness.scoring.leaderboard import Leaderboard
-from timetrial.harness.scoring.standings import Standing, Standings, WorkloadResult
+from timetrial.harness.scoring.jackknife import Estimate
+from timetrial.harness.scoring.leaderboard import Leaderboard, Standing, WorkloadResult
 
-MISS_MARK = "*"
+MOST_NAMED = 3
+"""Of the submissions that one is separated from, so many are named in a table."""
 
 
 def as_json(leaderboards: Iterable[Leaderboard]) -> str:
@@ -26,110 +26,138 @@ def as_json(leaderboards: Iterable[Leaderboard]) -> str:
 
 def as_csv(leaderboards: Iterable[Leaderboard]) -> str:
     """Write one row per submission of each leaderboard; an empty cell is unknown, or a target never reached."""
-    rows = [
-        {"rules": board.rules.name, **_csv_row(entry)} for board in leaderboards for entry in board.to_json()["scores"]
-    ]
+    rows = []
+    for board in leaderboards:
+        frame = {"rules": board.rules.name, "clock": board.clock}
+        rows += [{**frame, **_csv_row(entry, board.unit)} for entry in board.to_json()["scores"]]
     return pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
 
 
-def _csv_row(entry: dict[str, Any]) -> dict[str, Any]:
-    row = {name: entry[name] for name in ("suite", "ruleset", "rank", "submission", "score", "low", "high")}
+def _csv_row(entry: dict[str, Any], unit: str) -> dict[str, Any]:
+    row = {name: entry[name] for name in ("suite", "ruleset", "rank", "submission")}
+    row |= {"speedup" if end == "value" else f"speedup_{end}": value for end, value in entry["speedup"].items()}
+    row |= {"score": entry["score"], "score_low": entry["low"], "score_high": entry["high"]}
     row |= {name: len(entry[name]) for name in ("incomplete", "unsteady_clock")}
-    if "speedup" not in entry:
+    if "workloads" not in entry:
         return row
-    row |= {f"{end}_if_one_is_left_out": entry["fragility"][end] for end in ("low", "high")}
-    row |= {f"speedup_{name}": value for name, value in entry["speedup"].items()}
-    row |= {f"seconds_to_target.{workload}": result["value"] for workload, result in entry["workloads"].items()}
-    if steps := entry["steps"]:
-        row |= {f"steps_{name}": steps[name] for name in ("rank", "score", "low", "high")}
-        row |= {f"steps_speedup_{name}": value for name, value in steps["speedup"].items()}
-        row |= {f"steps_to_target.{workload}": result["value"] for workload, result in steps["workloads"].items()}
+    row |= {"may_be_best": entry["may_be_best"], "reach": entry["reach"]}
+    row |= {name: " ".join(entry[name]) for name in ("faster_than", "slower_than")}
+    row["certificate"] = entry["certificate"] and entry["certificate"]["holds"]
+    row |= {f"on_the_way_{end}": value for end, value in entry["on_the_way"].items()}
+    word = "steps" if unit == "steps" else "seconds"
+    for name, result in entry["workloads"].items():
+        row |= {f"{word}_to_target.{name}": result["value"], f"reach.{name}": result["reach"]}
     return row
 
 
-def as_table(leaderboard: Leaderboard) -> RenderableType:
-    """Draw who leads, the times behind it and the differences between neighbours, for a terminal."""
-    return Group(*_ranking(leaderboard), *_times(leaderboard), *_differences(leaderboard.by_time))
+def as_table(board: Leaderboard) -> RenderableType:
+    """Draw who leads, the times behind it and what tuning there was, for a terminal."""
+    return Group(*_who(board), *_times(board), *_certificates(board))
 
 
-def _ranking(leaderboard: Leaderboard) -> list[RenderableType]:
-    by_time, by_steps = leaderboard.by_time.standings, leaderboard.by_steps
-    with_speedup = any(standing.speedup for standing in by_time)
-    frame = f"{leaderboard.suite} · {leaderboard.ruleset} · rules {leaderboard.rules.name}"
+def _who(board: Leaderboard) -> list[RenderableType]:
+    ours = not board.rules.algoperf
+    frame = f"{board.suite} · {board.ruleset} · rules {board.rules.name} · {clock_in_words(board.clock)}"
     table = Table()
     table.add_column("rank", justify="right")
-    speedups = [f"speed-up over {leaderboard.reference}", "speed-up by steps"] * with_speedup
-    for heading in ("submission", "score", "score by steps", *speedups, "targets reached", "score if one is left out"):
+    headings = ["submission", "score"]
+    if ours:
+        headings = ["submission", f"speed-up over {board.reference}", "score", "on the way", "reach", "may be best"]
+        headings += ["separated from"]
+    for heading in headings:
         table.add_column(heading)
-    ranks = [standing.rank for standing in by_time]
-    for standing in by_time:
-        steps = by_steps.of(standing.submission) if by_steps else None
-        table.add_row(
-            f"{standing.rank}{'=' if ranks.count(standing.rank) > 1 else ''}",
-            standing.submission + _remark(leaderboard, standing.submission),
-            with_interval(standing.score, "{:.3f}"),
-            with_interval(steps.score if steps else None, "{:.3f}"),
-            *[_speedup(standing), _speedup(steps)] * with_speedup,
-            f"{standing.reached} of {len(standing.workloads)}",
-            f"{standing.fragility.low:.3f} to {standing.fragility.high:.3f}",
-        )
-    if not leaderboard.counted_as_misses:
-        for submission in leaderboard.incomplete:
-            table.add_row("-", submission + _remark(leaderboard, submission), "none: incomplete")
-    marked = any(_speedup(standing).endswith(MISS_MARK) for standing in by_time)
-    caption = [Text(f"{MISS_MARK} with a miss that counts as the budget")] * marked
-    return [Text(f"{frame} · 95 % intervals in brackets"), table, *caption]
+    for standing in board.standings:
+        cells = [with_interval(standing.score, "{:.3f}")]
+        if ours:
+            cells = [with_interval(standing.speedup, "{:.2f}x"), *cells, with_interval(standing.on_the_way, "{:.2f}x")]
+            cells += [f"{standing.reach:.0%}", yes(standing.may_be_best), separated_in_words(standing)]
+        table.add_row(str(standing.rank), standing.submission + _remark(board, standing.submission), *cells)
+    if not board.counted_as_misses:
+        for submission in board.incomplete:
+            table.add_row("-", submission + _remark(board, submission), "none: incomplete")
+    explained = [Text(f"{frame} · 95 % intervals in brackets" if ours else frame), table]
+    return explained + [Text(explanation(board))] * ours
 
 
-def _remark(leaderboard: Leaderboard, submission: str) -> str:
-    incomplete = len(leaderboard.incomplete.get(submission, ()))
-    unsteady = len(leaderboard.unsteady.get(submission, ()))
-    remarks = [f"{incomplete} counted as misses" if leaderboard.counted_as_misses else f"{incomplete} incomplete"]
+def explanation(board: Leaderboard) -> str:
+    """Say what the columns of a table mean, in one paragraph."""
+    return (
+        f"speed-up: how many times sooner than {board.reference}, what the best of a study is expected to be worth; on "
+        "the way: the same for seven levels before the target; reach: the probability that one of the "
+        f"{board.study} reaches a target; may be best: nobody is faster at simultaneous 95 %, and "
+        "separated from: who is faster or slower at simultaneous 95 %."
+    )
+
+
+def clock_in_words(clock: str) -> str:
+    return "steps" if clock == "steps" else f"{clock} seconds"
+
+
+def yes(answer: bool | None) -> str:
+    return "-" if answer is None else "yes" if answer else "no"
+
+
+def separated_in_words(standing: Standing) -> str:
+    """Name whom a submission is separated from: "faster than a, b and 3 more; slower than c"."""
+    parts = []
+    for word, names in (("faster than", standing.faster_than), ("slower than", standing.slower_than)):
+        if names:
+            more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+            parts.append(f"{word} {', '.join(names[:MOST_NAMED])}{more}")
+    return "; ".join(parts) or ("-" if standing.may_be_best is None else "nobody")
+
+
+def _remark(board: Leaderboard, submission: str) -> str:
+    incomplete = len(board.incomplete.get(submission, ()))
+    unsteady = len(board.unsteady.get(submission, ()))
+    remarks = [f"{incomplete} counted as misses" if board.counted_as_misses else f"{incomplete} incomplete"]
     remarks = remarks * bool(incomplete) + [f"{unsteady} unsteady"] * bool(unsteady)
     return f" ({', '.join(remarks)})" if remarks else ""
 
 
-def _times(leaderboard: Leaderboard) -> list[RenderableType]:
-    standings = leaderboard.by_time.standings
-    if not standings:
+def _times(board: Leaderboard) -> list[RenderableType]:
+    if not board.standings:
         return []
-    title = "\ntime to target, median over studies, and relative to the fastest (m/n: m of n studies reached it)"
+    what = f"expected {board.unit} to target of a study, a miss counting as the budget"
+    if board.rules.algoperf:
+        what = f"{board.unit} to target, median over studies"
     table = Table("submission")
-    for workload in standings[0].workloads:
+    for workload in board.standings[0].workloads:
         table.add_column(workload, justify="right")
-    for standing in standings:
-        table.add_row(standing.submission, *(_time(result) for result in standing.workloads.values()))
-    return [Text(title), table]
+    for standing in board.standings:
+        cells = [time_in_words(result, board.unit) for result in standing.workloads.values()]
+        table.add_row(standing.submission, *cells)
+    return [Text(f"\n{what}, over the fastest, and the share of {board.study} that reach it (none given: all)"), table]
 
 
-def _time(result: WorkloadResult) -> str:
-    reached = f"{result.studies_reached}/{result.studies}"
-    if math.isinf(result.value.value):
-        return f"missed {reached}"
+def time_in_words(result: WorkloadResult, unit: str) -> str:
+    """Write an expected time, its ratio to the fastest and its reach: "10.2 s 1.31x 80%", or "missed"."""
+    if result.trials_reached == 0 or math.isinf(result.value.value):
+        return "missed" if result.reach == 0 else f"missed {result.reach:.0%}"
     ratio = f"{result.ratio:.2f}x" if math.isfinite(result.ratio) else "not counted"
-    return f"{significant(result.value.value)} s {ratio} {reached if result.studies_reached < result.studies else ''}"
+    reach = f" {percent(result.reach)}" if result.reach < 1 else ""
+    return f"{significant(result.value.value)} {unit} {ratio}{reach}"
 
 
-def _speedup(standing: Standing | None) -> str:
-    if standing is None or standing.speedup is None:
-        return "-"
-    mark = MISS_MARK if any(result.counted_as_budget for result in standing.workloads.values()) else ""
-    return with_interval(standing.speedup, "{:.2f}x") + mark
+def percent(share: float) -> str:
+    """Write a share without rounding what is not certain to certainty."""
+    return f"{min(max(share, 0.01), 0.99):.0%}" if 0 < share < 1 else f"{share:.0%}"
 
 
-def _differences(standings: Standings) -> list[Text]:
-    lines = []
-    for pair in standings.neighbours:
-        verdict = "" if pair.distinguishable or pair.difference.low is None else ": not distinguishable"
-        lines.append(Text(f"{pair.better} over {pair.worse}: {with_interval(pair.difference, '{:+.3f}')}{verdict}"))
-    return [Text("\nscore differences between neighbours, paired by study"), *lines] if lines else []
+def _certificates(board: Leaderboard) -> list[RenderableType]:
+    lines = [
+        Text(f"{standing.submission}: {'; '.join(standing.certificate.reasons())}")
+        for standing in board.standings
+        if standing.certificate and not standing.certificate.holds
+    ]
+    return [Text("\nwithout a tuning certificate"), *lines] if lines else []
 
 
 def with_interval(estimate: Estimate | None, form: str) -> str:
     """Write a number with its interval: "0.85 (0.72 to 0.87)"; "-" for none."""
     if estimate is None:
         return "-"
-    if estimate.low is None or estimate.high is None:
+    if estimate.low is None or estimate.high is None or estimate.low == estimate.high:
         return form.format(estimate.value)
     return f"{form} ({form} to {form})".format(estimate.value, estimate.low, estimate.high)
 

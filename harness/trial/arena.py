@@ -1,6 +1,7 @@
 """What a referee keeps from trial to trial: the workload, its data, and its own copy of the model."""
 
 import hashlib
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from timetrial.harness.trial.shared_tensors import SharedTensors
 from timetrial.harness.trial.training_data import describe, random_data
 from timetrial.harness.workload import SPLITS, Data, DataSource, Workload, workload_class
 
+DRAWS = 20
+
 
 class Arena:
     """A workload ready for trials: training data to share, validation and test data that no trainee ever holds."""
@@ -26,6 +29,7 @@ class Arena:
         self.training_data = SharedTensors(splits["train"], read_only=True)
         self.training_columns = describe(splits["train"], self.training_data)
         self.training_examples = self.workload.examples(splits["train"])
+        self.draw_seconds = self._time_a_draw(splits["train"])
         sample = self.workload.first(splits["train"], self.workload.training_sample)
         self.evaluated = {
             "train": self._on_device(sample),
@@ -40,6 +44,21 @@ class Arena:
         """Build the reference loop of the clock, which trains on random data."""
         data = random_data(self.training_columns, 8 * self.workload.batch_size + 4096, 0, self.device)
         return Pacer(self.workload, data)
+
+    def _time_a_draw(self, data: Data) -> float:
+        """Give half of the shortest time, in seconds, that it took to draw a batch of training data on the processor.
+
+        On a GPU a batch is drawn in no time that could be told from none.
+        """
+        if self.device.type != "cpu":
+            return 0.0
+        generator, seconds = torch.Generator().manual_seed(0), []
+        for _ in range(DRAWS):
+            began = time.perf_counter()
+            indices = torch.randint(self.training_examples, (self.workload.batch_size,), generator=generator)
+            self.workload.batch(data, indices, generator)
+            seconds.append(time.perf_counter() - began)
+        return min(seconds) / 2
 
     def _on_device(self, data: Data) -> Data:
         return {name: tensor.to(self.device) for name, tensor in data.items()}

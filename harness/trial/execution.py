@@ -57,7 +57,7 @@ def where_prepared(fast: Loss, eager: Loss, model: nn.Module, example: Batch) ->
 
 
 def _layout(batch: Batch) -> list[tuple[torch.Size, torch.dtype]]:
-    return [(tensor.shape, tensor.dtype) for tensor in batch]
+    return [(tensor.shape, tensor.dtype) for tensor in batch.tensors]
 
 
 def _is_changed(module: nn.Module) -> bool:
@@ -98,7 +98,7 @@ def graphed(loss: Loss, model: nn.Module, example: Batch, capture: Capture) -> L
     derivatives.
     """
     parameters = list(model.parameters())
-    place = Batch(*(tensor.clone() for tensor in example))
+    place = example.map(torch.clone)
 
     def forward_and_backward() -> tuple[Tensor, Sequence[Tensor]]:
         value = loss(model, place)
@@ -107,7 +107,7 @@ def graphed(loss: Loss, model: nn.Module, example: Batch, capture: Capture) -> L
     (value, gradients), replay = capture(forward_and_backward)
 
     def run(batch: Batch) -> tuple[Tensor, Sequence[Tensor]]:
-        for ours, given in zip(place, batch, strict=True):
+        for ours, given in zip(place.tensors, batch.tensors, strict=True):
             ours.copy_(given)
         replay()
         return value.clone(), torch._foreach_mul(gradients, 1.0)

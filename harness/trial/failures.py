@@ -13,8 +13,11 @@ class TrialFailure(Exception):
         self.traceback = None if traceback is None else printable(traceback[-TRACEBACK_LIMIT:])
 
 
-class TraineeKilled(Exception):
-    """Somebody else has killed the trainee: the trial may be resumed."""
+class TraineeKilled(TrialFailure):
+    """The trainee was killed. Nobody can tell by whom, so it has crashed, unless the trial was asked to stop anyway."""
+
+    def __init__(self) -> None:
+        super().__init__("crashed", "the trainee was killed")
 
 
 def printable(text: str) -> str:

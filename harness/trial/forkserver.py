@@ -1,48 +1,83 @@
-"""The process that trainees start from, with all that is slow to import in it: 20 ms a trial instead of seconds."""
+"""The process that trainees start from, with all that is slow to import in it, as the referee sees it.
 
-import ast
+It is spoken to over a pair of sockets that the two inherit: there is no path or name by which a trainee could.
+"""
+
+import atexit
 import contextlib
-import multiprocessing
-import sysconfig
-import tempfile
-from collections.abc import Iterable, Iterator
-from importlib.util import find_spec
-from pathlib import Path
+import os
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
 
-from timetrial.harness import UsageError
 from timetrial.harness.planning.spec import TrialSpec
 
-LONGEST_FOLDER = 75
-"""Characters of the folder for temporary files: the path of a socket below it, which Linux ends at 107, adds 32."""
+PRELOADED = ("timetrial.harness.trial.preload", "scipy", "schedulefree", "prodigyopt")
+"""What is imported besides the workloads, for every submission the same: libraries, nothing of a submission's own."""
+COMMAND = "from timetrial.harness.trial.forkserver_process import main; main()"
+HEADER = struct.Struct("!Q")
 
 
-def prepare_forkserver(specs: Iterable[TrialSpec], sources: Iterable[Path]) -> None:
-    """Have trainees start from a process that has imported torch, the workloads, and what the `sources` import.
+class ForkServer:
+    """A process that forks a trainee for each request, and ends with this one."""
 
-    Only installed libraries: a module that belongs to a submission runs in a trainee and nowhere else. Raises
-    `UsageError` where the folder for temporary files is too deep for the socket that trainees are started through.
-    """
-    if len(folder := tempfile.gettempdir()) > LONGEST_FOLDER:
-        raise UsageError(f"TMPDIR={folder} is too long a path for a socket; set TMPDIR to a folder such as /tmp")
-    workloads = {spec.workload.implementation.rpartition(".")[0] for spec in specs}
-    libraries = {module for file in sources for module in _libraries(file)}
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["timetrial.harness.trial.preload", *sorted(workloads | libraries)])
+    def __init__(self, modules: Sequence[str]) -> None:
+        """Start it, with `modules` imported; one that cannot be imported there is an error in each trainee."""
+        self.socket, other_end = socket.socketpair()
+        with other_end:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-c", COMMAND, str(other_end.fileno()), *modules],
+                pass_fds=[other_end.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=2,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def fork(self, assignment: bytes, files: Sequence[int]) -> int:
+        """Start a trainee with a pickled `assignment` and `files`; gives the number of the process above it.
+
+        Raises `OSError` where the server has gone.
+        """
+        socket.send_fds(self.socket, [HEADER.pack(len(assignment))], list(files))
+        self.socket.sendall(assignment)
+        answer = self.socket.recv(HEADER.size, socket.MSG_WAITALL)
+        if len(answer) < HEADER.size:
+            raise ConnectionError("the process that trainees start from has gone")
+        return HEADER.unpack(answer)[0]
+
+    def close(self) -> None:
+        self.socket.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=10)
 
 
-def _libraries(file: Path) -> Iterator[str]:
-    """List the installed modules that a source imports at its top level."""
-    with contextlib.suppress(OSError, SyntaxError, ValueError, RecursionError):
-        for node in ast.parse(file.read_bytes()).body:
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names = [node.module]
-            yield from (name for name in names if _is_installed(name.partition(".")[0]))
+_workloads: set[str] = set()
+_running: ForkServer | None = None
 
 
-def _is_installed(package: str) -> bool:
-    with contextlib.suppress(ImportError, ValueError):
-        spec = find_spec(package)
-        places = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-        return spec is not None and spec.origin is not None and spec.origin.startswith(tuple(places))
-    return False
+def prepare_forkserver(specs: Iterable[TrialSpec]) -> None:
+    """Have trainees start from a process that has imported torch, the libraries, and the workloads of `specs`."""
+    _workloads.update(spec.workload.implementation.rpartition(".")[0] for spec in specs)
+
+
+def forkserver() -> ForkServer:
+    """Give the running server of this process, started now where there is none."""
+    global _running
+    if _running is None or _running.process.poll() is not None:
+        _running = ForkServer([*PRELOADED, *sorted(_workloads)])
+        atexit.register(_running.close)
+    return _running
+
+
+def forget_forkserver() -> None:
+    """Start the next trainee from a new server; for whoever has forked a process that had one."""
+    global _running
+    _running = None
+
+
+os.register_at_fork(after_in_child=forget_forkserver)

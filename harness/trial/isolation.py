@@ -1,65 +1,102 @@
-"""What a trainee process gives up before it runs a submission's code."""
+"""What a trainee process gives up before it runs a submission's code, and what the kernel enforces of it."""
 
 import contextlib
 import ctypes
 import glob
 import os
 import resource
-import signal
 import sys
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from timetrial.harness.trial import landlock
+from timetrial.harness.trial import landlock, namespaces, system_calls
 
 KEPT_VARIABLES = ("PATH", "LANG", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 CODE = Path(__file__).resolve().parent.parent.parent
-"""The clone, of which a trainee reads the code and nothing else."""
+"""The clone, of which a trainee reads the harness and nothing else."""
 FILE_LIMIT, OPEN_FILES_LIMIT, TASKS_LIMIT = 1 << 30, 1024, 1024
-"""Bytes of a file, open files, and threads and processes of a trainee at most."""
+"""Bytes of all files of a trainee (of each, without namespaces), its open files, its threads and processes at most."""
 
 MEMORY_SHARE = 0.8
 
-FOLDERS, NETWORK, OTHERS, TASKS = "files", "network", "other processes", "number of processes"
-_PR_SET_PDEATHSIG = 1
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+FILES, NETWORK, OTHERS, TASKS = "files", "network", "other processes", "number of processes"
+SHARED_MEMORY, SYSTEM_CALLS, DISK = "shared memory", "system calls", "disk space"
+WALL = (FILES, NETWORK, OTHERS, SHARED_MEMORY, SYSTEM_CALLS, DISK, TASKS)
+"""All that can be kept from a trainee; a result says what was (`environment.isolation`)."""
+_PR_CAPBSET_DROP, _CAPABILITY_VERSION = 24, 0x20080522
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+@dataclass(frozen=True)
+class Wall:
+    """What stands around a trainee before it starts; it adds what a process can only do to itself."""
+
+    namespaces: int
+    folder: str
+    """Where it may write."""
+    view: bool
+    """Whether it sees a file system of its own."""
+    own_proc: bool
+    """Whether /proc shows its own processes alone."""
+
+
 def memory_limit() -> int:
-    """Give the bytes of memory of its own that a trainee may have: most of the machine's, but never all."""
+    """Give the bytes of memory that a trainee may have: most of the machine's, but never all."""
     return int(MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
-def isolate(folder: str, kept_files: Iterable[int], memory_bytes: int) -> list[str]:
-    """Leave the referee's session, environment, files and folder for the empty `folder`, which the referee removes.
+def raise_wall(entered: int, folder: str) -> Wall:
+    """Build what the namespaces `entered` allow; `folder`, empty, is for a trainee without a file system of its own."""
+    if entered & namespaces.NEW_PIDS:
+        namespaces.limit_numbers(TASKS_LIMIT)
+        with contextlib.suppress(OSError):  # a user namespace in which nothing may be mounted
+            own_proc = namespaces.show_only(_readable(), FILE_LIMIT)
+            return Wall(entered, namespaces.WRITABLE, True, own_proc)
+    return Wall(entered, folder, False, False)
 
-    Gives what the kernel enforces from here on, of `FOLDERS`, `NETWORK`, `OTHERS` and `TASKS`. The process leads a
-    group of its own and dies with the forkserver, which dies with the referee. To be called before there are threads.
+
+def isolate(wall: Wall, kept_files: Iterable[int], memory_bytes: int) -> list[str]:
+    """Leave the referee's environment and files, and whatever else the kernel lets a process give up, for good.
+
+    Gives what is kept from this process from here on, of `WALL`. To be called before there are threads.
     """
-    with contextlib.suppress(OSError):
-        os.setsid()
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     _close_files(kept_files)
     for name in list(os.environ):
         if name not in KEPT_VARIABLES:
             del os.environ[name]
-    os.environ |= {"HOME": folder, "TMPDIR": folder, "USER": "trainee"}
-    tempfile.tempdir = folder  # the forkserver has looked up its own
+    os.environ |= {"HOME": wall.folder, "TMPDIR": wall.folder, "USER": "trainee"}
+    tempfile.tempdir = wall.folder  # the forkserver may have looked up its own
     sys.argv = ["trainee"]
-    os.chdir(folder)
+    os.chdir(wall.folder)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")  # where memory ends, this process ends first
-    enforced = [NETWORK, TASKS] if _leave_network() else []
-    if os.getuid() == 0 and TASKS in enforced:
-        enforced.remove(TASKS)  # the kernel does not count the processes of root
     _limit_resources(memory_bytes)
-    if landlock.version():
-        landlock.restrict(_readable(), [folder, "/dev/null", *glob.glob("/dev/nvidia*")])
-        enforced += [FOLDERS, *([OTHERS] if landlock.version() >= 6 else [])]
-        if landlock.version() >= 4 and NETWORK not in enforced:
-            enforced.append(f"{NETWORK} (TCP)")
+    number = landlock.version()
+    if number:
+        proc = ["/proc"] if wall.own_proc else _own_proc()
+        landlock.restrict([*_readable(), *proc], [wall.folder, *_devices()])
+    _drop_capabilities()
+    filtered = system_calls.leave_out()
+    return _enforced(wall, number, filtered)
+
+
+def _enforced(wall: Wall, number: int, filtered: bool) -> list[str]:
+    """List what stands, by the namespaces, the version `number` of Landlock, and the filter of system calls."""
+    own_pids, own_users = wall.namespaces & namespaces.NEW_PIDS, wall.namespaces & namespaces.NEW_USER
+    stands = {
+        FILES: wall.view or number > 0,
+        NETWORK: wall.namespaces & namespaces.NEW_NETWORK or filtered,
+        OTHERS: own_pids or number >= 6,
+        SHARED_MEMORY: filtered,
+        SYSTEM_CALLS: filtered,
+        DISK: wall.view,
+        TASKS: own_pids or (own_users and os.getuid() != 0),
+    }
+    enforced = [name for name in WALL if stands[name]]
+    if NETWORK not in enforced and number >= 4:
+        enforced.append(f"{NETWORK} (TCP)")
     return sorted(enforced)
 
 
@@ -71,17 +108,6 @@ def _close_files(kept: Iterable[int]) -> None:
         os.closerange(start, descriptor)
         start = descriptor + 1
     os.closerange(start, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-
-
-def _leave_network() -> bool:
-    """Move to a network without any interface, in a user namespace of our own; says whether the kernel lets us."""
-    user, group = os.getuid(), os.getgid()
-    if _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
-        return False
-    for file, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-        with contextlib.suppress(OSError):
-            Path(f"/proc/self/{file}").write_text(text)
-    return True
 
 
 def _limit_resources(memory_bytes: int) -> None:
@@ -99,29 +125,51 @@ def _limit_resources(memory_bytes: int) -> None:
             resource.setrlimit(limit, (value, value))
 
 
+def _drop_capabilities() -> None:
+    """Give up what root, here or in a user namespace, may do beyond others; programs that it starts have none."""
+    for capability in range(64):
+        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    header, none = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
+    _libc.capset(header, none)
+
+
 def _readable() -> list[str]:
     """List the code, libraries and facts about the machine that Python, torch and compilers need."""
-    code = [str(CODE / package) for package in ("harness", "workloads", "submissions")]
+    code = [str(CODE / "harness"), str(CODE / "pyproject.toml")]
+    installed = [path for path in sys.path if path and not CODE.is_relative_to(path) and os.path.isdir(path)]
     python = [sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.realpath(sys.executable))]
     system = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt", "/sys", "/dev/zero", "/dev/urandom", "/dev/random"]
     etc = [f"/etc/{name}" for name in ("ld.so.cache", "localtime", "passwd", "group", "nsswitch.conf", "alternatives")]
-    proc = [f"/proc/{name}" for name in ("cpuinfo", "meminfo", "stat", "filesystems", "devices", "driver", "sys/vm")]
+    return [*code, *installed, *python, *system, *etc, *_devices()]
+
+
+def _devices() -> list[str]:
+    """List the devices that a trainee may write to."""
+    return ["/dev/null", *glob.glob("/dev/nvidia*")]
+
+
+def _own_proc() -> list[str]:
+    """List what a trainee may read of a /proc that shows all processes."""
+    facts = [f"/proc/{name}" for name in ("cpuinfo", "meminfo", "stat", "filesystems", "devices", "driver", "sys/vm")]
     own = [f"/proc/self/{name}" for name in ("maps", "stat", "statm", "status", "cgroup", "mountinfo", "task", "fd")]
-    return [*code, *python, *system, *etc, *proc, *own]
+    return [*facts, *own]
 
 
-def available() -> dict[str, str | None]:
-    """Say, for each thing that may be kept from a trainee on this machine, by what; None where it cannot be."""
+def available() -> list[str]:
+    """List what of `WALL` stands on this machine, by building it around a process that ends at once."""
+    answer, told = os.pipe()
     child = os.fork()
     if child == 0:
-        os._exit(0 if _leave_network() else 1)
-    namespaces = os.waitpid(child, 0)[1] == 0
-    number = landlock.version()
-    by_landlock = f"Landlock, version {number}"
-    network = "a user namespace" if namespaces else (f"{by_landlock}: TCP only" if number >= 4 else None)
-    return {
-        FOLDERS: by_landlock if number else None,
-        NETWORK: network,
-        OTHERS: by_landlock if number >= 6 else None,
-        TASKS: "RLIMIT_NPROC in a user namespace" if namespaces and os.getuid() != 0 else None,
-    }
+        try:
+            entered = namespaces.enter()
+            if entered & namespaces.NEW_PIDS and (inner := os.fork()):
+                os.waitpid(inner, 0)
+            else:
+                enforced = isolate(raise_wall(entered, tempfile.gettempdir()), [told], memory_limit())
+                os.write(told, "\n".join(enforced).encode())
+        finally:
+            os._exit(0)
+    os.close(told)
+    os.waitpid(child, 0)
+    with open(answer) as file:
+        return file.read().splitlines()

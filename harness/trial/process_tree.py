@@ -1,6 +1,7 @@
 """The processes that a trainee has started, however it tried to lose them: their processor time, and their end.
 
-The forkserver is the reaper of its descendants (`adopt_orphans`), so whatever a trainee starts stays below it.
+Their keeper, and above it the forkserver, are the reapers of their descendants (`adopt_orphans`), so whatever a trainee
+starts stays below them.
 """
 
 import contextlib
@@ -9,7 +10,7 @@ import os
 import signal
 import time
 
-_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _TICKS = os.sysconf("SC_CLK_TCK")
 END_SECONDS = 10.0
 
@@ -17,6 +18,11 @@ END_SECONDS = 10.0
 def adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent has gone."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the one that started it has gone."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def parent_of(pid: int) -> int:

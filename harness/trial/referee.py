@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from timetrial.harness.planning.seeds import derive_seed
+from timetrial.harness.planning.source import Source
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import Evaluation, Result, Stretch, TrialFolder
+from timetrial.harness.trial.allowances import Start, checkpoint_excess, least_seconds
 from timetrial.harness.trial.arena import Arena
 from timetrial.harness.trial.clock import Clock
 from timetrial.harness.trial.counters import Counters
@@ -21,15 +23,11 @@ from timetrial.harness.trial.watch import Watch
 
 CHECKPOINT_SECONDS = 10.0
 """Training seconds after which the next evaluation is followed by a checkpoint."""
-CHECKPOINT_ALLOWANCE_SECONDS, CHECKPOINT_BYTES_PER_SECOND = 0.5, 100e6
-"""What a trainee may take to write down its state; a longer time is on the clock, so that nothing is trained in it."""
 START_SECONDS = 120.0
 """Seconds, with the budget on top, that a trainee may take to build and warm up."""
 HUNG_FACTOR = 2.0
 """A trainee that reaches no evaluation point within this multiple of the budget, and `GRACE_SECONDS`, is hung."""
 GRACE_SECONDS = 5.0
-KILLS = 3
-"""How often a trial is resumed after its trainee was killed, without an evaluation in between."""
 
 
 class Interrupted(Exception):
@@ -37,46 +35,33 @@ class Interrupted(Exception):
 
 
 def run_trial(
-    spec: TrialSpec, source: str, arena: Arena, folder: TrialFolder, stop: Callable[[], bool] = lambda: False
+    spec: TrialSpec, source: Source, arena: Arena, folder: TrialFolder, stop: Callable[[], bool] = lambda: False
 ) -> Result:
-    """Run the trial `spec` of the submission whose code is `source`, or resume it, and write its record.
+    """Run the trial `spec` of the submission with `source`, or resume it, and write its record.
 
     Raises `Interrupted` where `stop` has become true at an evaluation point.
     """
-    kills = 0
-    while True:
-        steps_before = len(folder.read_evaluations())
-        try:
-            return _attempt(spec, source, arena, folder, stop)
-        except TraineeKilled as error:
-            kills = kills + 1 if len(folder.read_evaluations()) <= steps_before else 0
-            if kills >= KILLS:
-                failure = TrialFailure("crashed", f"{error} {KILLS} times")
-                result = make_result(spec, arena, Counters(), 0.0, failure, None, {})
-                folder.write_result(result)
-                return result
-
-
-def _attempt(spec: TrialSpec, source: str, arena: Arena, folder: TrialFolder, stop: Callable[[], bool]) -> Result:
     began = time.perf_counter()
     checkpoint = folder.read_checkpoint()
     pace_seconds = None if arena.pacer is None else spec.workload.pace_seconds
     counters = Counters(Clock(pace_seconds)) if checkpoint is None else Counters.from_json(checkpoint[0])
-    assignment = _assign(spec, source, arena, None if checkpoint is None else checkpoint[1])
+    weights = SharedTensors(arena.model.state_dict())
+    assignment = _assign(spec, source, arena, weights)
     ending: Ending | None = None
     test, summary = None, {}
     try:
-        with TraineeProcess(assignment, folder.log_file) as trainee:
-            warmup_seconds = trainee.prepare(arena.training_data, START_SECONDS + spec.budget_seconds)
-            counters.warmup_seconds = counters.warmup_seconds or warmup_seconds
-            counters.isolation = tuple(trainee.isolation)
-            watch = Watch(trainee.forkserver, spec.threads if spec.device == "cpu" else None)
-            meter = None if arena.pacer is None else Meter(trainee.forkserver)
+        with TraineeProcess(assignment, weights, folder.log_file) as trainee:
+            start = _warm_up(spec, trainee, counters)
+            meter = None if arena.pacer is None else Meter(trainee.root)
+            seconds = trainee.begin(arena.training_data, b"" if checkpoint is None else checkpoint[1], _limit(spec))
+            watch = Watch(trainee.root, spec.threads if spec.device == "cpu" else None)
             while ending is None:
-                seconds, step = _train_to_evaluation_point(spec, arena, trainee, counters)
+                trained, step = _train_to_evaluation_point(spec, arena, trainee, counters)
                 with watch.idle():
+                    counters.clock.add(start.excess(trained / (step - counters.clock.step)))
+                    seconds += trained
                     counters.clock.advance(seconds, step, _measure(spec, arena, meter, seconds))
-                    evaluation, ending = _evaluate(spec, arena, assignment.weights, counters)
+                    evaluation, ending = _evaluate(spec, arena, weights, counters)
                     folder.append(evaluation)
                 if ending is None and (stop() or _checkpoint_is_due(counters)):
                     _checkpoint(trainee, folder, counters)
@@ -84,14 +69,31 @@ def _attempt(spec: TrialSpec, source: str, arena: Arena, folder: TrialFolder, st
                         meter.lap()
                     if stop():
                         raise Interrupted
+                seconds = 0.0
             test, summary = evaluation.test, _ask_for_summary(trainee)
     except TrialFailure as failure:
+        if isinstance(failure, TraineeKilled) and stop():
+            raise Interrupted from None  # a preemption kills what has not stopped in time
         ending = failure
     finally:
-        assignment.weights.close()
+        weights.close()
     result = make_result(spec, arena, counters, time.perf_counter() - began, ending, test, summary)
     folder.write_result(result)
     return result
+
+
+def _limit(spec: TrialSpec) -> float:
+    return START_SECONDS + spec.budget_seconds
+
+
+def _warm_up(spec: TrialSpec, trainee: TraineeProcess, counters: Counters) -> Start:
+    """Have the trainee warm up; gives what it has spent, which is known to be too much once a step is timed."""
+    try:
+        warmup_seconds = trainee.warm_up(_limit(spec))
+    finally:
+        counters.isolation = tuple(trainee.isolation)
+    counters.warmup_seconds = counters.warmup_seconds or warmup_seconds
+    return Start(spec, trainee.processor_seconds)
 
 
 def _ask_for_summary(trainee: TraineeProcess) -> dict[str, Any]:
@@ -99,17 +101,17 @@ def _ask_for_summary(trainee: TraineeProcess) -> dict[str, Any]:
     try:
         trainee.command("stop")
         return trainee.expect("summary", GRACE_SECONDS)[0]
-    except (TrialFailure, TraineeKilled):
+    except TrialFailure:
         return {}
 
 
-def _assign(spec: TrialSpec, source: str, arena: Arena, checkpoint: bytes | None) -> Assignment:
+def _assign(spec: TrialSpec, source: Source, arena: Arena, weights: SharedTensors) -> Assignment:
     study = (spec.suite, spec.suite_version, spec.workload.name, spec.study)
     return Assignment(
         workload=arena.workload,
         training_columns=arena.training_columns,
         training_examples=arena.training_examples,
-        weights=SharedTensors(arena.model.state_dict()),
+        weights=weights.places,
         source=source,
         hyperparameters=spec.hyperparameters,
         step_hint=spec.step_hint,
@@ -124,7 +126,6 @@ def _assign(spec: TrialSpec, source: str, arena: Arena, checkpoint: bytes | None
         threads=spec.threads,
         memory_bytes=memory_limit(),
         folder="",
-        checkpoint=checkpoint,
     )
 
 
@@ -134,15 +135,17 @@ def _train_to_evaluation_point(
     """Let the trainee train until its weights have arrived; gives the seconds, and the batches drawn in all."""
     limit = HUNG_FACTOR * spec.budget_seconds + GRACE_SECONDS
     started = trainee.command("train")
-    point, _ = trainee.expect("evaluation_point", limit)
-    _, arrived = trainee.expect("weights", limit)
-    counters.peak_memory_bytes = max(counters.peak_memory_bytes, trainee.peak_memory_bytes)
+    trainee.expect("evaluation_point", limit)
+    handed_over, arrived = trainee.expect("weights", limit)
     batch_size, between = arena.workload.batch_size, spec.workload.eval_every * arena.workload.batch_size
     due = (round(counters.clock.step * batch_size) // between + 1) * between
-    examples = point.get("examples")
+    examples = handed_over.get("examples")
     if not is_count(examples) or examples < due:
         raise TrialFailure("disqualified", f"the trainee claims {str(examples)[:20]} examples where {due} were due")
-    return arrived - started, examples / batch_size
+    counters.peak_memory_bytes = max(counters.peak_memory_bytes, trainee.peak_memory_bytes)
+    seconds, step = arrived - started, examples / batch_size
+    counters.clock.add(max(0.0, least_seconds(spec, step - counters.clock.step, arena.draw_seconds) - seconds))
+    return seconds, step
 
 
 def _measure(spec: TrialSpec, arena: Arena, meter: Meter | None, seconds: float) -> Stretch | None:
@@ -184,7 +187,9 @@ def _checkpoint(trainee: TraineeProcess, folder: TrialFolder, counters: Counters
     """Store where trainee and referee stand, off the clock as long as it takes no longer than it must."""
     began = time.perf_counter()
     state = trainee.state_bytes(START_SECONDS)
-    allowed = CHECKPOINT_ALLOWANCE_SECONDS + len(state) / CHECKPOINT_BYTES_PER_SECOND
-    counters.clock.add(max(0.0, time.perf_counter() - began - allowed))
+    took = time.perf_counter() - began
     counters.checkpoint_seconds = counters.clock.seconds
     folder.write_checkpoint(counters.to_json(), state)
+    if excess := checkpoint_excess(took, writing=time.perf_counter() - began - took):
+        counters.clock.add(excess)
+        folder.write_checkpoint(counters.to_json(), state)

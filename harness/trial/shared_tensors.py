@@ -6,8 +6,6 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from multiprocessing.reduction import DupFd
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +30,7 @@ class Place:
 class SharedTensors:
     """Named tensors of fixed shapes and dtypes in anonymous memory whose size is sealed.
 
-    It can be passed to a process that is being started. A layout that both sides know is all that is shared: what the
+    Its file can be passed to a process. A layout that both sides know is all that is shared: what the
     other side writes is numbers, never an object.
     """
 
@@ -57,13 +55,17 @@ class SharedTensors:
         self._map()
 
     @classmethod
-    def attach(cls, places: Mapping[str, Place], file: int) -> "SharedTensors":
-        """Map read-only tensors that another process shares as `file`, laid out at `places`, every page of them."""
+    def attach(cls, places: Mapping[str, Place], file: int, read_only: bool = True) -> "SharedTensors":
+        """Map tensors that another process shares as `file`, laid out at `places`; every page, if only to be read."""
         shared = cls.__new__(cls)
-        shared.read_only, shared.places, shared.file = True, dict(places), file
+        shared.read_only, shared.places, shared.file = read_only, dict(places), file
         shared.size = os.fstat(file).st_size
-        shared._map(mmap.MAP_POPULATE)
+        shared._map(mmap.MAP_POPULATE if read_only else 0)
         return shared
+
+    def copy(self) -> "SharedTensors":
+        """Share the same values once more, in a file of its own."""
+        return SharedTensors(self.tensors, self.read_only)
 
     def _map(self, flags: int = 0) -> None:
         protection = mmap.PROT_READ | (0 if self.read_only else mmap.PROT_WRITE)
@@ -99,14 +101,14 @@ class SharedTensors:
         self.tensors = {}
         os.close(self.file)
 
-    def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in vars(self).items() if name not in ("memory", "tensors")}
-        return state | {"file": DupFd(self.file)}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self.file = state["file"].detach()
-        self._map()
+def bytes_file(content: bytes) -> int:
+    """Put bytes into anonymous memory, to be passed on as a file that is read from its beginning."""
+    file = os.memfd_create("timetrial", os.MFD_CLOEXEC)
+    with open(file, "wb", closefd=False) as writable:
+        writable.write(content)
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
 
 
 def _gather_on_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

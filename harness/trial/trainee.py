@@ -2,30 +2,29 @@
 
 import contextlib
 import io
-import linecache
-import os
+import pickle
 import random
 import socket
-import sys
 import traceback
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
-from multiprocessing.reduction import DupFd
 from typing import Any
 
 import numpy
 import torch
 from torch import Tensor
 
+from timetrial.harness.planning.source import Source
 from timetrial.harness.submission import Submission, Task, build_submission
 from timetrial.harness.trial.batches import BatchStream
 from timetrial.harness.trial.channel import Channel, ChannelClosed
 from timetrial.harness.trial.execution import prepare_loss
 from timetrial.harness.trial.failures import REASON_LIMIT, TRACEBACK_LIMIT
-from timetrial.harness.trial.isolation import isolate
-from timetrial.harness.trial.shared_tensors import SharedTensors
-from timetrial.harness.trial.training_data import Column, random_data
+from timetrial.harness.trial.isolation import Wall, isolate
+from timetrial.harness.trial.shared_tensors import Place, SharedTensors
+from timetrial.harness.trial.submission_modules import load_submission
+from timetrial.harness.trial.training_data import Column, forget_the_data_of, random_data
 from timetrial.harness.workload import Batch, Data, Workload
 
 
@@ -37,10 +36,9 @@ class Assignment:
     training_columns: dict[str, Column]
     """The layout of the training data, which come when everything is built."""
     training_examples: int
-    weights: SharedTensors
-    """Where the weights to evaluate are handed over: the model's state by name."""
-    source: str
-    """The text of `submission.py`."""
+    weights: dict[str, Place]
+    """Where, in the file that comes with this, the weights to evaluate are handed over: the model's state by name."""
+    source: Source
     hyperparameters: dict[str, Any]
     step_hint: int
     budget_seconds: float
@@ -54,14 +52,16 @@ class Assignment:
     threads: int
     memory_bytes: int
     folder: str
-    checkpoint: bytes | None
+    """Where it may write, if it has no file system of its own."""
 
 
 class Run:
-    """A training run from a seed: the model, its batches and the submission that trains it."""
+    """A training run from a seed: the model, its batches and, once it is built, the submission that trains it."""
 
-    def __init__(self, assignment: Assignment, module: types.ModuleType, examples: int, offset: int = 0) -> None:
-        """Build everything from the assignment's seeds, each moved by `offset`, for data of so many `examples`."""
+    submission: Submission
+
+    def __init__(self, assignment: Assignment, examples: int, offset: int = 0) -> None:
+        """Build what is the harness's own, from seeds moved by `offset`, for data of so many `examples`."""
         workload, device = assignment.workload, torch.device(assignment.device)
         seed = assignment.trial_seed + offset
         torch.manual_seed(seed)
@@ -81,7 +81,10 @@ class Run:
             loss=prepare_loss(assignment.execution, workload, self.model, lambda: _random_batch(assignment)),
             next_batch=self.batches.next,
         )
-        self.submission: Submission = build_submission(module, self.model, assignment.hyperparameters, self.task)
+
+    def build(self, module: types.ModuleType, hyperparameters: Mapping[str, Any]) -> None:
+        """Build the submission."""
+        self.submission = build_submission(module, self.model, hyperparameters, self.task)
 
     def train_to(self, examples: int) -> None:
         """Train until at least `examples` have been drawn since the start."""
@@ -124,20 +127,22 @@ class Run:
         random.setstate(state["python"])
 
 
-def main(end: socket.socket, output: DupFd, assignment: Assignment) -> None:
-    """Run a trial's training: what a forkserver starts, once for each trial.
+def read_assignment(given: bytes) -> Assignment:
+    """Read what the referee has pickled, before a submission is in reach."""
+    return pickle.loads(given)
 
-    `end` is this side of the channel, `output` the descriptor that takes the place of standard output and error.
+
+def main(end: int, weights: int, assignment: Assignment, wall: Wall) -> None:
+    """Run a trial's training: what a keeper starts, once for each attempt.
+
+    `end` is this side of the channel, `weights` the file for the weights that are handed over.
     """
-    descriptor = output.detach()
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    channel = Channel(end)
+    channel = Channel(socket.socket(fileno=end))
     try:
-        enforced = isolate(assignment.folder, [end.fileno(), assignment.weights.file], assignment.memory_bytes)
+        enforced = isolate(wall, [end, weights], assignment.memory_bytes)
         channel.send("isolated", enforced=enforced)
         torch.set_num_threads(assignment.threads)
-        _train(channel, assignment)
+        _train(channel, assignment, SharedTensors.attach(assignment.weights, weights, read_only=False))
     except ChannelClosed:
         pass
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's own doing as well
@@ -156,11 +161,14 @@ def _report(channel: Channel, status: str, error: BaseException) -> None:
         channel.send("failed", status=status, reason=reason, traceback=text)
 
 
-def _train(channel: Channel, assignment: Assignment) -> None:
-    run = _build(assignment)
-    channel.send("built")
-    _open_training_data(run, assignment, channel.receive_file())
-    channel.send("ready")
+def _train(channel: Channel, assignment: Assignment, weights: SharedTensors) -> None:
+    forget_the_data_of(assignment.workload)
+    module = load_submission(assignment.source)
+    _warm_up(assignment, module, weights)
+    run = Run(assignment, assignment.training_examples)
+    _synchronize(run.task.device)
+    channel.send("warm")
+    _begin(channel, assignment, run, module)
 
     examples_between = assignment.eval_every * assignment.workload.batch_size
     while (command := channel.receive()["kind"]) != "stop":
@@ -169,23 +177,24 @@ def _train(channel: Channel, assignment: Assignment) -> None:
             continue
         run.train_to((run.batches.examples_drawn // examples_between + 1) * examples_between)
         _synchronize(run.task.device)
-        channel.send("evaluation_point", examples=run.batches.examples_drawn)
-        run.hand_over(assignment.weights)
-        channel.send("weights")
+        channel.send("evaluation_point")
+        run.hand_over(weights)
+        channel.send("weights", examples=run.batches.examples_drawn)  # also those that the hand-over has drawn
     device = run.task.device
     peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
     channel.send("summary", optimizer_state_bytes=_bytes_in(run.submission.state_dict()), peak_device_memory_bytes=peak)
 
 
-def _build(assignment: Assignment) -> Run:
-    """Build the run, after a warm-up, with no training data in reach of anything that a submission does meanwhile."""
-    module = _load_module(assignment.source)
-    _warm_up(assignment, module)
-    run = Run(assignment, module, assignment.training_examples)
-    if assignment.checkpoint is not None:
-        run.load_state_bytes(assignment.checkpoint)
-    _synchronize(run.task.device)
-    return run
+def _begin(channel: Channel, assignment: Assignment, run: Run, module: types.ModuleType) -> None:
+    """Build the submission and take over the training data and, in a trial that goes on, its state: on the clock."""
+    channel.receive()
+    data, state = channel.receive_file(), channel.receive_file()
+    run.build(module, assignment.hyperparameters)
+    with open(state, "rb") as file:
+        if checkpoint := file.read():
+            run.load_state_bytes(checkpoint)
+    _open_training_data(run, assignment, data)
+    channel.send("built")
 
 
 def _open_training_data(run: Run, assignment: Assignment, file: int) -> None:
@@ -195,22 +204,15 @@ def _open_training_data(run: Run, assignment: Assignment, file: int) -> None:
     _synchronize(device)
 
 
-def _load_module(source: str) -> types.ModuleType:
-    """Run the text of a `submission.py` as a module of its own, whose lines tracebacks can show."""
-    module = sys.modules["submission"] = types.ModuleType("submission")
-    linecache.cache["submission.py"] = (len(source), None, source.splitlines(keepends=True), "submission.py")
-    exec(compile(source, "submission.py", "exec"), module.__dict__)
-    return module
-
-
-def _warm_up(assignment: Assignment, module: types.ModuleType) -> None:
+def _warm_up(assignment: Assignment, module: types.ModuleType, weights: SharedTensors) -> None:
     """Take some steps on a throw-away run with random data: compilation and kernel selection are on no clock."""
     workload = assignment.workload
     few = _random_data(assignment)
-    run = Run(assignment, module, workload.examples(few), offset=1)
+    run = Run(assignment, workload.examples(few), offset=1)
+    run.build(module, assignment.hyperparameters)
     run.batches.open(few)
     run.train_to(assignment.warmup_steps * workload.batch_size)
-    run.hand_over(assignment.weights)
+    run.hand_over(weights)
     _synchronize(torch.device(assignment.device))
 
 

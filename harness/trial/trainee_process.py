@@ -1,81 +1,105 @@
 """The trainee as the referee sees it: a process to command, to wait for, and to end."""
 
 import contextlib
-import multiprocessing
+import json
 import os
-import shutil
+import pickle
+import select
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 import time
 from dataclasses import replace
-from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any
 
 from timetrial.harness.trial import trainee
 from timetrial.harness.trial.channel import Channel, ChannelClosed, ChannelTimeout, ChannelViolation
 from timetrial.harness.trial.failures import TraineeKilled, TrialFailure
-from timetrial.harness.trial.process_tree import END_SECONDS, end_descendants, parent_of
-from timetrial.harness.trial.shared_tensors import SharedTensors
+from timetrial.harness.trial.forkserver import forkserver
+from timetrial.harness.trial.keeper import MEMORY
+from timetrial.harness.trial.process_tree import END_SECONDS, descendants, end_descendants, processor_seconds
+from timetrial.harness.trial.shared_tensors import SharedTensors, bytes_file
 
 LOG_LIMIT = 256 * 1024
 """Bytes of a trainee's output that are kept."""
 CHECKPOINT_LIMIT = min(16 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8)
 """Bytes of a trainee's state that a referee takes."""
 
+SIGNAL_SECONDS = 1.0
+"""How long a killed trainee is not judged: a cluster that takes a job away kills the referee in the same moment."""
+
 
 class TraineeProcess:
     """A running trainee. Leaving the context ends it and whatever it has started."""
 
-    def __init__(self, assignment: trainee.Assignment, log_file: Path) -> None:
+    def __init__(self, assignment: trainee.Assignment, weights: SharedTensors, log_file: Path) -> None:
         self.folder = tempfile.mkdtemp(prefix="timetrial-")
         own_end, other_end = socket.socketpair()
-        read_end, write_end = os.pipe()
+        output, written = os.pipe()
+        self.end, told = os.pipe()
         self.out_of_memory_kills = _out_of_memory_kills()
-        self.process = multiprocessing.get_context("forkserver").Process(
-            target=trainee.main,
-            args=(other_end, DupFd(write_end), replace(assignment, folder=self.folder)),
-            daemon=True,
-        )
+        self.log = threading.Thread(target=_keep_output, args=(output, log_file), daemon=True)
+        self.log.start()
         try:
-            self.process.start()
+            self.forkserver = forkserver()
+            self.spent_before = processor_seconds(self.root)
+            content = pickle.dumps(replace(assignment, folder=self.folder))
+            self.keeper = self.forkserver.fork(content, [other_end.fileno(), weights.file, written, told])
         except OSError:
             own_end.close()
-            os.close(read_end)
+            os.close(self.end)
             _remove(self.folder)
             raise
         finally:
             other_end.close()
-            os.close(write_end)
-        self.forkserver = parent_of(self.process.pid)
+            os.close(written)
+            os.close(told)
+        self.pid = self.keeper
         self.isolation: list[str] = []
-        self.channel = Channel(own_end, self.process.sentinel)
-        self.log = threading.Thread(target=_keep_output, args=(read_end, log_file), daemon=True)
-        self.log.start()
+        self.channel = Channel(own_end, self.end)
+
+    @property
+    def root(self) -> int:
+        """The process that all those of trainees are below."""
+        return self.forkserver.pid
 
     def __enter__(self) -> "TraineeProcess":
         return self
 
     def __exit__(self, *_: object) -> None:
-        end_descendants(self.forkserver)
-        self.process.join(timeout=END_SECONDS)
-        with contextlib.suppress(ValueError):  # it cannot be killed: a driver holds it
-            self.process.close()
+        end_descendants(self.root)
         self.channel.close()
+        os.close(self.end)
         self.log.join(timeout=END_SECONDS)
         _remove(self.folder)
 
-    def prepare(self, training_data: SharedTensors, timeout: float) -> float:
-        """Wait until the trainee is isolated, warmed up and built, and hand it the training data; gives the seconds."""
+    def warm_up(self, timeout: float) -> float:
+        """Wait until the trainee is isolated and warm; gives the seconds that it took to warm up."""
         isolated, began = self.expect("isolated", timeout)
         self.isolation = isolated["enforced"]  # no code of the submission has run yet
-        self.expect("built", timeout)
-        with self._failures():
-            self.channel.send_file(training_data.file)
-        _, ready = self.expect("ready", timeout)
-        return ready - began
+        self.pid = descendants(self.keeper)[-1]
+        return self.expect("warm", timeout)[1] - began
+
+    def begin(self, training_data: SharedTensors, state: bytes, timeout: float) -> float:
+        """Hand over training data and state, in files of their own, and wait for the submission; gives the seconds."""
+        data, file = training_data.copy(), bytes_file(state)
+        try:
+            started = self.command("begin")
+            with self._failures():
+                self.channel.send_file(data.file)
+                self.channel.send_file(file)
+            return self.expect("built", timeout)[1] - started
+        finally:
+            data.close()
+            os.close(file)
+
+    @property
+    def processor_seconds(self) -> float:
+        """The processor time of all its processes so far."""
+        return processor_seconds(self.root) - self.spent_before
 
     def command(self, kind: str) -> float:
         """Send a command; gives the time at which it left. A trainee that has spoken unasked is disqualified."""
@@ -112,7 +136,7 @@ class TraineeProcess:
     @property
     def peak_memory_bytes(self) -> int:
         """The largest resident size of the process so far, as the kernel counts it; 0 where it is gone."""
-        with contextlib.suppress(OSError), open(f"/proc/{self.process.pid}/status") as file:
+        with contextlib.suppress(OSError), open(f"/proc/{self.pid}/status") as file:
             for line in file:
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) * 1024
@@ -129,29 +153,38 @@ class TraineeProcess:
         except ChannelClosed:
             raise self._death() from None
 
-    def _death(self) -> Exception:
-        self.process.join(timeout=END_SECONDS)
-        code = self.process.exitcode
-        if code is None:
-            return TrialFailure("crashed", "the trainee closed its channel and lives on")
-        if code == -signal.SIGKILL and _out_of_memory_kills() > self.out_of_memory_kills:
-            return TrialFailure("out_of_memory", "the kernel killed the trainee for want of memory")
-        if code in (-signal.SIGKILL, _FORKSERVER_GONE):
-            return TraineeKilled("the trainee was killed")
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
-        return TrialFailure("crashed", f"the trainee {how}; its output is in trainee.log")
+    def _death(self) -> TrialFailure:
+        how = self._how_it_ended()
+        if (exceeded := how.get("exceeded")) is not None:
+            status = "out_of_memory" if exceeded == MEMORY else "crashed"
+            return TrialFailure(status, f"the trainee had more {exceeded} than a trial may have")
+        if "status" not in how:
+            time.sleep(SIGNAL_SECONDS)
+            return TraineeKilled()
+        code = os.waitstatus_to_exitcode(how["status"])
+        if code == -signal.SIGKILL:
+            time.sleep(SIGNAL_SECONDS)
+            if _out_of_memory_kills() > self.out_of_memory_kills:
+                return TrialFailure("out_of_memory", "the kernel killed the trainee for want of memory")
+            return TraineeKilled()
+        how_it_ended = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        return TrialFailure("crashed", f"the trainee {how_it_ended}; its output is in trainee.log")
 
-
-_FORKSERVER_GONE = 255
+    def _how_it_ended(self) -> dict[str, Any]:
+        """Read what its keeper says; nothing where that was killed. A trainee that lives on has closed its channel."""
+        if not select.select([self.end], [], [], END_SECONDS)[0]:
+            raise TrialFailure("crashed", "the trainee closed its channel and lives on")
+        said = os.read(self.end, 4096)
+        return json.loads(said) if said else {}
 
 
 def _remove(folder: str) -> None:
-    """Remove the folder of a trainee that has ended, also where it has locked folders of its own."""
-    for path, folders, _ in os.walk(folder):
-        for name in folders:
-            if not os.path.islink(inner := os.path.join(path, name)):
-                os.chmod(inner, 0o700)
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove the folder of a trainee that has ended, however deep and locked what it has left there is."""
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
+    if os.path.isdir(folder):  # what walks down it must not be Python: thousands of folders may lie in each other
+        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
 def _out_of_memory_kills() -> int:

@@ -1,13 +1,15 @@
 """What a trainee knows of the training data before the clock starts, and the random data it warms up with."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
 from timetrial.harness.trial.shared_tensors import Place, SharedTensors
-from timetrial.harness.workload import Data
+from timetrial.harness.workload import Data, Workload
 
 
 @dataclass(frozen=True)
@@ -42,3 +44,29 @@ def random_data(columns: Mapping[str, Column], examples: int, seed: int, device:
             values = (column.low, column.high + 1)
             drawn[name] = torch.randint(*values, shape, dtype=place.dtype, device=device, generator=generator)
     return drawn
+
+
+KEPT_FROM_TRAINEES = ("load", "load_all", "evaluate", "draw_variant")
+
+
+def forget_the_data_of(workload: Workload) -> None:
+    """Leave a workload, in this process, only what batches and losses need: nothing that could make its data.
+
+    Its code of data sources goes as well. A trainee does this to itself, before it runs a line of a submission.
+    """
+    for kind in type(workload).__mro__:
+        for name in KEPT_FROM_TRAINEES:
+            if name in vars(kind):
+                setattr(kind, name, _refuse)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("timetrial.workloads"):
+            for key, value in list(vars(module).items()):
+                if getattr(value, "__module__", "").startswith("timetrial.workloads.sources"):
+                    setattr(module, key, _refuse)
+            if name.startswith("timetrial.workloads.sources"):
+                vars(module).clear()
+                del sys.modules[name]
+
+
+def _refuse(*_: Any, **__: Any) -> NoReturn:
+    raise RuntimeError("a trainee has no data but the batches that it draws on the clock")

@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from timetrial.harness.trial.failures import TrialFailure
 from timetrial.harness.trial.process_tree import processor_seconds
 
-IDLE_SECONDS, IDLE_SHARE = 0.05, 0.10
-"""Processor seconds that may pass while the clock stands, in all: an honest trainee on one thread spends none."""
+IDLE_SECONDS, IDLE_SHARE, IDLE_CEILING = 0.05, 0.10, 0.5
+"""Processor seconds that may pass while the clock stands, in all: an honest trainee on one thread spends none.
+
+At least the first, the share of the time that the clock stands, and never more than the last, however long that is.
+"""
 SPIN_SECONDS = 0.01
 """How long each thread but the first may spin, at each evaluation, before it sleeps."""
 SPARE_SECONDS, SPARE_SHARE = 0.5, 0.5
@@ -45,7 +48,8 @@ class Watch:
 
     def _judge(self) -> None:
         spinning = SPIN_SECONDS * self.evaluations * ((self.threads or 1) - 1)
-        if self.idle_spent > max(IDLE_SECONDS, IDLE_SHARE * self.idle_seconds) + spinning:
+        allowed = min(IDLE_CEILING, max(IDLE_SECONDS, IDLE_SHARE * self.idle_seconds))
+        if self.idle_spent > allowed + spinning:
             raise TrialFailure(
                 "disqualified",
                 f"its processes computed for {self.idle_spent:.2f} s of the {self.idle_seconds:.2f} s off the clock",

@@ -11,6 +11,6 @@ def build_optimizer(model, hyperparameters, task):
         decay_groups(model, task, hyperparameters.weight_decay),
         lr=hyperparameters.learning_rate,
         betas=(hyperparameters.beta1, hyperparameters.beta2),
-        fused=True,
+        foreach=True,
     )
     return optimizer, cosine_with_warmup(optimizer, task.step_hint)

@@ -2,7 +2,7 @@
 
 With d the change of the gradient: m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) d; n <- b3 n + (1 - b3) (g + b2 d)^2;
 w <- (w - rate (m + b2 v)) / (1 + learning_rate weight_decay), rate = learning_rate / (sqrt(n) + eps), bias-corrected as
-its authors do. The betas here are one minus those of the paper.
+its authors do, without restarts. The betas here are one minus those of the paper.
 """
 
 import torch

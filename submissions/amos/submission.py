@@ -3,7 +3,8 @@
 Tian & Parikh (2022), algorithm 1: with g2 the mean of g^2 over an output unit, v <- beta2 v + (1 - beta2) g2 (bias-
 corrected), c = (1 + sqrt(xi) b / 4)^(-1/2), d = 1 / (1 + sqrt(xi eta) b / 4) and gamma = c xi^2 g2 / v,
 u = d (xi eta g / sqrt(v) + gamma w / 2); b <- b + gamma (1 + b); m <- beta1 m + (1 - beta1) u; w <- w - m.
-xi is the learning rate, constant after the warm-up, since b decays the steps; there is no other weight decay.
+xi is constant after the warm-up, since b decays the steps: 1 / sqrt(batches in the training set), as its authors
+recommend, times the learning rate, which is 1 by default. There is no other weight decay.
 """
 
 import math
@@ -37,21 +38,31 @@ class Amos(ForeachOptimizer):
             w.sub_(moment.lerp_(update, 1 - group["beta1"]))
 
 
-def scale(weight, role):
-    """Give eta, the scale that entries of `weight` should have (their section 4)."""
-    if role == "norm":
-        return 1.0
-    if role == "bias":
-        return 0.5
-    inputs = weight[0].numel()
-    return math.sqrt((8.0 if role == "convolution" else 2.0) / inputs)
+def scales(model, roles):
+    """Give eta for each parameter, the scale that its entries should have (their section 4 and their code).
+
+    The kernel that reads the images, which are not of the scale of features, is the first one of a model without
+    embeddings.
+    """
+    kernels = [name for name, role in roles.items() if role == "convolution"]
+    image = kernels[0] if kernels and "embedding" not in roles.values() else None
+    etas = {}
+    for name, p in model.named_parameters():
+        role, inputs = roles[name], p[0].numel()
+        if name == image:
+            etas[p] = math.sqrt(8 / p[0, 0].numel())
+        elif role in ("norm", "bias"):
+            etas[p] = {"norm": 1.0, "bias": 0.5}[role]
+        else:
+            etas[p] = math.sqrt((1 if role == "output" else 2) / inputs)
+    return etas
 
 
 def build_optimizer(model, hyperparameters, task):
     optimizer = Amos(
         model.parameters(),
-        {p: scale(p, task.roles[name]) for name, p in model.named_parameters()},
-        lr=hyperparameters.learning_rate,
+        scales(model, task.roles),
+        lr=hyperparameters.learning_rate * math.sqrt(task.batch_size / task.training_examples),
         beta1=hyperparameters.beta1,
         beta2=hyperparameters.beta2,
     )

@@ -1,6 +1,6 @@
 """NAdamW with a cyclic learning rate: triangles from the peak to a tenth of it and back (Smith 2017, section 3).
 
-AlgoPerf had cosine cycles under this name, which are `cosine_restarts` here.
+AlgoPerf had cosine cycles under this name, which are `cyclic_cosine` here.
 """
 
 from timetrial.submissions.optimizers import nadamw

@@ -26,7 +26,7 @@ def build_optimizer(model, hyperparameters, task):
         ],
         lr=eta,
         momentum=gamma,
-        fused=True,
+        foreach=True,
     )
     for group in optimizer.param_groups:
         for weight in group["params"] if group["grows"] else ():

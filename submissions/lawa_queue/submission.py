@@ -1,10 +1,13 @@
-"""LAWA: NAdamW, evaluated at the mean of the last k snapshots of its weights (Kaddour 2022)."""
+"""LAWA: NAdamW, evaluated at the mean of the last k snapshots of its weights (Kaddour 2022; AlgoPerf's LAWA-queue)."""
 
 import torch
 
 from timetrial.submissions.averaging import AveragingSubmission
 from timetrial.submissions.optimizers import nadamw
 from timetrial.submissions.schedules import cosine_with_warmup
+
+START = 0.02
+"""The share of the step hint after which snapshots begin, as in AlgoPerf's."""
 
 
 def build_optimizer(model, hyperparameters, task):
@@ -14,7 +17,7 @@ def build_optimizer(model, hyperparameters, task):
 
 class Submission(AveragingSubmission):
     def __init__(self, model, hyperparameters, task):
-        super().__init__(build_optimizer, model, hyperparameters, task, start=0.0, interval=hyperparameters.interval)
+        super().__init__(build_optimizer, model, hyperparameters, task, start=START, interval=hyperparameters.interval)
         self.k = hyperparameters.k
 
     def take(self, weights):

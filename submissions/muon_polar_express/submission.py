@@ -1,7 +1,10 @@
-"""Muon with the Polar Express in place of Newton-Schulz: another polynomial at each step, each the best for what the
-last has left (Amsel et al. 2025, algorithm 1, for singular values down to 0.001, with its safety factor)."""
+"""Muon with the Polar Express in place of Newton-Schulz: another polynomial at each step, the best for what the last
+has left, but cushioned: for no singular value below 0.024 of the largest (Amsel et al. 2025, algorithm 1, for singular
+values down to 0.001, with its safety factor)."""
 
-from timetrial.submissions.orthogonalized_momentum import muon
+from functools import partial
+
+from timetrial.submissions.orthogonalized_momentum import muon, orthogonalize
 from timetrial.submissions.schedules import cosine_with_warmup
 
 OPTIMAL = (
@@ -16,5 +19,6 @@ POLAR_EXPRESS = tuple((a / SAFETY, b / SAFETY**3, c / SAFETY**5) for a, b, c in 
 
 
 def build_optimizer(model, hyperparameters, task):
-    optimizer = muon(model, hyperparameters, task, POLAR_EXPRESS, margin=SAFETY)
+    orthogonal = partial(orthogonalize, coefficients=POLAR_EXPRESS, margin=SAFETY)
+    optimizer = muon(model, hyperparameters, task, orthogonal)
     return optimizer, cosine_with_warmup(optimizer, task.step_hint)

@@ -8,6 +8,6 @@ from timetrial.submissions.schedules import cosine_with_warmup
 
 def build_optimizer(model, hyperparameters, task):
     optimizer = torch.optim.SGD(
-        decay_groups(model, task, hyperparameters.weight_decay), lr=hyperparameters.learning_rate, fused=True
+        decay_groups(model, task, hyperparameters.weight_decay), lr=hyperparameters.learning_rate, foreach=True
     )
     return optimizer, cosine_with_warmup(optimizer, task.step_hint)

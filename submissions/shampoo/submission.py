@@ -8,6 +8,7 @@ that is preconditioned.
 
 import torch
 
+from timetrial.submissions.decompositions import eigh
 from timetrial.submissions.foreach import ForeachOptimizer
 from timetrial.submissions.parameter_groups import decay_groups
 from timetrial.submissions.schedules import cosine_with_warmup
@@ -26,7 +27,7 @@ class Shampoo(ForeachOptimizer):
                 unfolded = gradient.movedim(i, 0).flatten(1) if k > 1 else gradient[:, None]
                 factor += unfolded @ unfolded.mT if factor.ndim == 2 else unfolded.square().sum(1)
             if (group["step"] - 1) % group["update_every"] == 0:
-                state["roots"] = [root(factor, -1 / (2 * k)) for factor in state["factors"]]
+                state["roots"] = [root(factor, -1 / (2 * k), group["epsilon"]) for factor in state["factors"]]
             for i, matrix in enumerate(state["roots"]):
                 moved = update.movedim(i, -1)
                 update = (moved @ matrix if matrix.ndim == 2 else moved * matrix).movedim(-1, i)
@@ -39,11 +40,12 @@ def first_factor(weight, dimension, group):
     return (torch.eye(size).to(weight) if len(shape) == 2 else weight.new_ones(shape)) * group["epsilon"]
 
 
-def root(factor, power):
+def root(factor, power, epsilon):
+    """Raise a factor to `power`. No eigenvalue is below epsilon, where it began, but by rounding."""
     if factor.ndim == 1:
         return factor**power
-    eigenvalues, eigenvectors = torch.linalg.eigh(factor)
-    return (eigenvectors * eigenvalues.clamp(min=1e-30) ** power) @ eigenvectors.mT
+    eigenvalues, eigenvectors = eigh(factor)
+    return (eigenvectors * eigenvalues.clamp(min=epsilon) ** power) @ eigenvectors.mT
 
 
 def build_optimizer(model, hyperparameters, task):

@@ -1,13 +1,14 @@
 """SOAP: Adam in the eigenbasis of Shampoo's factors (Vyas et al. 2025, algorithms 3 and 4).
 
 Each matrix is rotated by the eigenvectors of L and R, which a step of orthogonal iteration refreshes every
-`update_every` steps; a side above `max_size` is not rotated. A convolution kernel is the matrix (output channels) x
-(input channels, height, width). As in its authors' code the first step only begins L and R, and vectors take Adam's
-update.
+`update_every` steps, sorted by their eigenvalues, and the second moment with them; a side above `max_size` is not
+rotated. A convolution kernel is the matrix (output channels) x (input channels, height, width). As in its authors' code
+the first step only begins L and R, and vectors take Adam's update.
 """
 
 import torch
 
+from timetrial.submissions.decompositions import eigh
 from timetrial.submissions.foreach import ForeachOptimizer
 from timetrial.submissions.parameter_groups import decay_groups
 from timetrial.submissions.schedules import cosine_with_warmup
@@ -27,23 +28,26 @@ class SOAP(ForeachOptimizer):
                 square.lerp_(rotated * rotated, 1 - beta2)
                 step = rotate(moment, bases) / ((square / (1 - beta2**t)).sqrt() + group["eps"])
                 weight.sub_(rotate(step, bases, back=True), alpha=rate)
-        for weight, gradient in zip(weights, gradients, strict=True):
+        for weight, gradient, square in zip(weights, gradients, v, strict=True):
             if weight.ndim > 1:
-                self.follow(group, self.state[weight], gradient.flatten(1))
+                self.follow(group, self.state[weight], gradient.flatten(1), square)
 
-    def follow(self, group, state, gradient):
-        """Update the factors of a matrix, and where it is time their eigenvectors."""
+    def follow(self, group, state, gradient, square):
+        """Update the factors of a matrix, and where it is time their eigenvectors and the order of `square`."""
         products = [gradient @ gradient.mT, gradient.mT @ gradient]
         if "factors" not in state:
             keep = [size <= group["max_size"] for size in gradient.shape]
             state["factors"] = [p * (1 - group["beta2"]) if k else None for p, k in zip(products, keep, strict=True)]
-            state["bases"] = [None if f is None else torch.linalg.eigh(f)[1].flip(1) for f in state["factors"]]
+            state["bases"] = [None if f is None else eigh(f)[1].flip(1) for f in state["factors"]]
             return
         for i, factor in enumerate(state["factors"]):
             if factor is not None:
                 factor.lerp_(products[i], 1 - group["beta2"])
                 if (group["step"] - 1) % group["update_every"] == 0:
-                    state["bases"][i] = torch.linalg.qr(factor @ state["bases"][i])[0]
+                    product = factor @ state["bases"][i]
+                    order = (state["bases"][i] * product).sum(0).argsort(descending=True)
+                    state["bases"][i] = torch.linalg.qr(product[:, order])[0]
+                    square.copy_(square.flatten(1).index_select(i, order).view_as(square))
 
 
 def rotate(tensor, bases, back=False):

@@ -3,7 +3,6 @@
 import os
 import tempfile
 import time
-from multiprocessing.util import get_temp_dir
 
 import pytest
 
@@ -37,7 +36,7 @@ ENDS = {
         "endless recursion": ("f = lambda: f(); f()", "RecursionError"),
         "a wrong type": ("optimizer.param_groups[0]['lr'] = 'high'; optimizer.step()", "Error"),
         "a reason that a terminal would obey": ("raise ValueError('\\x1b[2J\\ud800' * 999)", "ValueError: \ufffd[2J"),
-        "its own death, again and again": ("os.kill(os.getpid(), 9)", "the trainee was killed 3 times"),
+        "its own death": ("os.kill(os.getpid(), 9)", "the trainee was killed"),
     },
     "out_of_memory": {
         "a huge tensor": ("torch.ones(10**12)", "allocate memory"),
@@ -52,7 +51,6 @@ def nothing_is_left(arena, tmp_path, monkeypatch):
     """No process and no folder is left behind."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    get_temp_dir()  # where multiprocessing keeps its sockets from now on: the path of `scratch` may be too long for one
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     before = _trainees()
     yield
@@ -61,7 +59,7 @@ def nothing_is_left(arena, tmp_path, monkeypatch):
 
 
 def _trainees() -> set[int]:
-    """List the processes below the forkservers of this process."""
+    """List the processes below the forkserver of this process."""
     from timetrial.harness.trial.process_tree import descendants
 
     return {pid for child in descendants(os.getpid()) for pid in descendants(child)}

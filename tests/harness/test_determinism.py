@@ -10,12 +10,14 @@ import torch
 from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.configuration import compose
 from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.planning.source import read_source
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.trial import referee
 from timetrial.harness.trial.arena import Arena
 from timetrial.harness.trial.batches import BatchStream
 from timetrial.harness.trial.referee import Interrupted, run_trial
+from timetrial.harness.trial.shared_tensors import SharedTensors
 from timetrial.harness.workload import DataSource
 
 WORKLOADS = ("fashion_mnist_mlp", "cifar_resnet", "small_gpt", "modular_division")
@@ -58,7 +60,7 @@ def metrics_of(folder: Path) -> list[tuple]:
 
 def run(spec: TrialSpec, arena: Arena, path: Path, stop=lambda: False) -> list[tuple]:
     path.mkdir(parents=True, exist_ok=True)
-    source = (find_submission(spec.submission).path / "submission.py").read_text()
+    source = read_source(spec.submission, find_submission(spec.submission).source_files())
     result = run_trial(spec, source, arena, TrialFolder(path), stop)
     assert result.status == "budget_exhausted", (result.reason, result.traceback)
     return metrics_of(path)
@@ -91,18 +93,20 @@ def test_another_study_starts_elsewhere(arenas, tmp_path) -> None:
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_a_study_starts_every_submission_from_the_same_weights_and_batches(workload, arenas) -> None:
     from timetrial.harness.trial.referee import _assign
-    from timetrial.harness.trial.trainee import Run, _load_module
+    from timetrial.harness.trial.submission_modules import load_submission
+    from timetrial.harness.trial.trainee import Run
 
     starts = []
     for submission in ("sgd", "muon"):
         spec = spec_of(workload, submission)
-        source = (find_submission(submission).path / "submission.py").read_text()
-        assignment = _assign(spec, source, arenas[workload], None)
-        started = Run(assignment, _load_module(source), arenas[workload].training_examples)
+        source, arena = read_source(submission, find_submission(submission).source_files()), arenas[workload]
+        shared = SharedTensors(arena.model.state_dict())
+        started = Run(_assign(spec, source, arena, shared), arena.training_examples)
+        started.build(load_submission(source), spec.hyperparameters)
+        shared.close()
         started.batches.open(arenas[workload].training_data.tensors)
         batches = [started.batches.next() for _ in range(3)]
         starts.append((started.model.state_dict(), batches))
-        assignment.weights.close()
     (weights, batches), (other_weights, other_batches) = starts
     assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
     for batch, other in zip(batches, other_batches, strict=True):

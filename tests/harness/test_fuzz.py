@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.harness.trial.tiny import SPEC
 from timetrial.harness import UsageError
-from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness.planning.catalogue import read_submission
 from timetrial.harness.planning.configuration import compose
 from timetrial.harness.planning.plan import make_plan
 from timetrial.harness.planning.search_space import parse_hyperparameters, parse_search_space
@@ -95,7 +95,7 @@ def submissions(tmp_path_factory) -> Path:
 def test_a_submission_yaml_is_read_or_refused_in_a_line(document, submissions) -> None:
     (submissions / "fuzzed" / "submission.yaml").write_bytes(document)
     try:
-        folder = find_submission("fuzzed", submissions)
+        folder = read_submission("fuzzed", submissions / "fuzzed" / "submission.yaml")
     except UsageError as error:
         assert "\n" not in str(error)
         return

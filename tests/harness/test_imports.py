@@ -16,7 +16,8 @@ LAYERS = (
     ("scoring", "trial"),
     ("rules", "runs"),
     ("report",),
-    ("entries", "measuring"),
+    ("entries",),
+    ("measuring",),
     ("commands",),
     ("cli",),
 )

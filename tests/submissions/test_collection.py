@@ -20,7 +20,7 @@ from tests.submissions.toy import (
     weights_in_evaluation,
 )
 from timetrial.harness.planning.catalogue import FIELDS, SUBMISSIONS, find_submission, submission_names
-from timetrial.harness.planning.search_space import POINTS
+from timetrial.harness.planning.search_space import HORIZON, POINTS
 from timetrial.harness.submission import build_submission, optimizers_of
 
 REQUIRED = {
@@ -29,7 +29,8 @@ REQUIRED = {
     *("yellowfin", "demon", "adaplus", "adan", "ademamix", "muon", "muon_polar_express", "shampoo", "soap", "caspr"),
     *("distributed_shampoo", "schedule_free_adamw", "generalized_adam", "cyclic_lr", "nadamp", "baseline", "amos"),
     *("lawa_queue", "lawa_ema", "schedule_free_prodigy", "prodigy", "dadapt_adam", "swa", "constant", "step_decay"),
-    *("cosine_restarts", "inverse_sqrt", "linear_decay", "wsd", "exponential_growing"),
+    *("cosine_restarts", "inverse_sqrt", "linear_decay", "wsd", "exponential_growing", "plateau", "cyclic_cosine"),
+    *("caspr_adaptive", "adam_uncorrected", "lmo", "muon_exact", "muon_cubic"),
 }
 """The algorithms that the collection promises."""
 
@@ -73,7 +74,7 @@ def test_hyperparameters_are_those_the_code_reads(name):
         model, module = ToyModel(), source(name)
         build_it = module.Submission if hasattr(module, "Submission") else module.build_optimizer
         build_it(model, Reading(**values), make_task(model))
-        unread = set(values) - reads
+        unread = set(values) - reads - {HORIZON}  # a plan of that length is in the step hint already
         # generalized_adam reads beta2 only where it preconditions
         assert unread <= ({"beta2"} if values.get("preconditioner") == "none" else set())
 
@@ -94,6 +95,46 @@ def test_biases_and_norms_have_no_weight_decay(name):
             if any(id(p) in undecayed for p in group["params"]):
                 assert group.get("weight_decay", 0.0) == 0.0
                 assert group.get("separate_weight_decay", 0.0) == 0.0
+
+
+L2 = {
+    *("sgd", "momentum", "nesterov", "aggmo", "qhm", "demon", "yellowfin", "swa", "constant", "step_decay"),
+    *("exponential_growing", "plateau", "adam", "adadelta"),
+}
+"""Submissions whose weight decay is an L2 term of the gradient (submissions/README.md)."""
+WITHOUT_RATE = {"prodigy", "schedule_free_prodigy", "dadapt_adam", "amos"}
+"""Submissions that find their learning rate, or derive their weight decay, by themselves."""
+SELF_TUNING = [name for name in submission_names() if find_submission(name).hyperparameters]
+
+
+@pytest.mark.parametrize("name", [name for name in SELF_TUNING if name not in L2 | WITHOUT_RATE])
+def test_decoupled_decay_of_self_tuning_is_the_same_for_every_parameter(name):
+    """The rate times the weight decay is 1e-3 for all that is no bias and no norm, whichever optimizer has it."""
+    model, submission = build(name)
+    undecayed = {id(p) for n, p in model.named_parameters() if "bias" in n or "norm" in n}
+    for optimizer in optimizers_of(submission):
+        for group in optimizer.param_groups:
+            if any(id(p) not in undecayed for p in group["params"]):
+                decay = group["weight_decay"] or group.get("separate_weight_decay", 0.0)
+                rate = group.get("initial_lr", group["lr"])
+                assert rate * decay == pytest.approx(1e-3, rel=0.01)
+
+
+@pytest.mark.parametrize("name", sorted(L2 & set(SELF_TUNING)))
+def test_momentum_methods_of_self_tuning_share_one_penalty(name):
+    own = {"sgd": 1e-4, "adadelta": 0.0, "adam": 1e-3}
+    assert find_submission(name).hyperparameters["weight_decay"] == own.get(name, 5e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_optimizer_uses_fused_kernels(name):
+    """All use `foreach` operations, where the library has the choice: what is compared is methods, not kernels."""
+    _, submission = build(name)
+    for optimizer in optimizers_of(submission):
+        for part in getattr(optimizer, "optimizers", [optimizer]):
+            for group in part.param_groups:
+                assert not group.get("fused")
+                assert group.get("foreach", True)
 
 
 @pytest.mark.parametrize("name", NAMES)

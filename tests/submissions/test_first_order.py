@@ -107,6 +107,19 @@ def test_adamw(name):
     assert_follows(name, values, lambda w, gradient, rate, decay, h: adam_family(w, gradient, rate, h, decay=decay))
 
 
+def test_adam_uncorrected():
+    def equations(w, gradient, rate, decay, h):
+        m, v = 0, 0
+        for t in range(STEPS):
+            g = gradient(w, t)
+            m = h.beta1 * m + (1 - h.beta1) * g
+            v = h.beta2 * v + (1 - h.beta2) * g**2
+            w = w - rate(t) * (decay * w + m / (v.sqrt() + 1e-8))
+        return w
+
+    assert_follows("adam_uncorrected", ADAM, equations)
+
+
 def test_amsgrad():
     assert_follows(
         "amsgrad",
@@ -370,6 +383,16 @@ def nadamw(w, gradient, rate, decay, h, power=2.0):
 
 def test_baseline():
     assert_follows("baseline", ADAM, nadamw)
+
+
+def test_cyclic_cosine():
+    def schedule(t, cycle=20):  # of 40 steps; 5 % of 40 to warm up, in each cycle
+        u = t % cycle
+        return (u + 1) / 2 if u < 2 else 0.5 * (1 + math.cos(math.pi * (u - 2) / (cycle - 2)))
+
+    assert_follows("cyclic_cosine", ADAM | {"cycles": 2}, nadamw, schedule=schedule)
+    assert_follows("cyclic_cosine", ADAM | {"cycles": 8}, nadamw, schedule=lambda t: schedule(t, cycle=5))
+    assert_follows("cyclic_cosine", ADAM | {"cycles": 1}, nadamw)
 
 
 @pytest.mark.parametrize("power", [1.5, 2.0])

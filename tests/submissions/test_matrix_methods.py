@@ -1,13 +1,20 @@
 """Matrix methods against the update equations of their papers."""
 
+from functools import partial
+
 import pytest
 import torch
 
-from tests.submissions.equations import STEPS, assert_follows
+from tests.submissions.equations import STEPS, assert_follows, assert_follows_together
 from tests.submissions.test_first_order import ADAM
+from tests.submissions.toy import any_hyperparameters, build
+from timetrial.submissions.decompositions import eigh, polar
+from timetrial.submissions.kronecker import inverse_root
+from timetrial.submissions.lmo.submission import ORACLES
 from timetrial.submissions.muon.submission import NEWTON_SCHULZ
 from timetrial.submissions.muon_polar_express.submission import OPTIMAL, POLAR_EXPRESS, SAFETY
-from timetrial.submissions.orthogonalized_momentum import orthogonalize
+from timetrial.submissions.orthogonalized_momentum import OrthogonalizedMomentum, orthogonalize
+from timetrial.submissions.shampoo.submission import root
 
 MUON = {
     "learning_rate": 0.05,
@@ -37,11 +44,21 @@ def newton_schulz(g, coefficients, margin):
     return x
 
 
+def exact_polar(g):
+    """U V^T as g (g^T g)^(-1/2), or the same with the sides exchanged."""
+    return g @ power(g.T @ g, -1 / 2) if g.shape[0] >= g.shape[1] else power(g @ g.T, -1 / 2) @ g
+
+
 @pytest.mark.parametrize(
-    ("name", "coefficients", "margin"),
-    [("muon", ((3.4445, -4.7750, 2.0315),) * 5, 1.0), ("muon_polar_express", POLAR_EXPRESS, 1.01)],
+    ("name", "orthogonal"),
+    [
+        ("muon", lambda g: newton_schulz(g, ((3.4445, -4.7750, 2.0315),) * 5, 1.0)),
+        ("muon_polar_express", lambda g: newton_schulz(g, POLAR_EXPRESS, 1.01)),
+        ("muon_cubic", lambda g: newton_schulz(g, ((1.5, -0.5, 0.0),) * 10, 1.0)),
+        ("muon_exact", exact_polar),
+    ],
 )
-def test_muon(name, coefficients, margin):
+def test_muon(name, orthogonal):
     def equations(w, gradient, rate, decay, h):
         b, state = 0, {}
         for t in range(STEPS):
@@ -53,7 +70,7 @@ def test_muon(name, coefficients, margin):
             b = h.momentum * b + (1 - h.momentum) * g
             nesterov = ((1 - h.momentum) * g + h.momentum * b).reshape(w.shape[0], -1)
             rows, columns = nesterov.shape
-            u = newton_schulz(nesterov, coefficients, margin) * max(1, rows / columns) ** 0.5
+            u = orthogonal(nesterov) * (max(1, rows / columns) ** 0.5 if w.ndim == 2 else 1)
             w = (1 - rate(t) * decay) * w - rate(t) * u.reshape(w.shape)
         return w
 
@@ -112,6 +129,21 @@ def test_polar_express_polynomials_are_the_best_of_their_degree():
     assert high < 1.13
 
 
+def test_muon_scales_the_steps_of_tall_matrices_and_of_no_kernel():
+    torch.manual_seed(0)
+    gradient = torch.randn(16, 8)
+    steps = []
+    for shape in ((16, 8), (16, 8, 1, 1)):
+        weight = torch.nn.Parameter(torch.zeros(shape))
+        weight.grad = gradient.reshape(shape).clone()
+        OrthogonalizedMomentum(
+            [weight], partial(orthogonalize, coefficients=NEWTON_SCHULZ), lr=1.0, momentum=0.9
+        ).step()
+        steps.append(weight.detach().flatten(1))
+    assert torch.allclose(steps[0], steps[1] * 2**0.5, atol=1e-6)
+    assert 0.6 < torch.linalg.svdvals(steps[1]).max() < 1.3
+
+
 def block_shampoo(combine):
     """Write out blocked Shampoo with Adam's grafting; `combine(a, b, direction)` gets the inverse fourth roots."""
 
@@ -153,6 +185,46 @@ def test_distributed_shampoo_and_caspr(name, block_size):
     }[name]
     values = ADAM | {"block_size": block_size, "update_every": 2}
     assert_follows(name, values, block_shampoo(combine))
+
+
+@pytest.mark.parametrize("block_size", [2, 256])
+def test_caspr_adaptive(block_size):
+    def equations(w, gradient, rate, decay, h):
+        shape, state, blocks = w.shape, {}, {}
+        for t in range(1, STEPS + 1):
+            g = gradient(w, t - 1)
+            adam_step(w, g, 0.0, 0.0, t, state, h)
+            ahead = (h.beta1 * state["m"] + (1 - h.beta1) * g) / (1 - h.beta1**t)
+            update = ahead / ((state["v"] / (1 - h.beta2**t)).sqrt() + 1e-8)
+            if w.ndim > 1:
+                g, ahead, update = (x.reshape(shape[0], -1) for x in (g, ahead, update))
+                for i in range(0, g.shape[0], h.block_size):
+                    for j in range(0, g.shape[1], h.block_size):
+                        block = (slice(i, i + h.block_size), slice(j, j + h.block_size))
+                        x = g[block]
+                        eyes = [torch.eye(n).double() for n in x.shape]
+                        new = {"L": 1e-6 * eyes[0], "R": eyes[1], "A": eyes[0], "last": 1e-6 * eyes[0], "roots": None}
+                        f = blocks.setdefault((i, j), new)
+                        scale = 1
+                        if t > 1 and (t - 1) % h.update_every == 0:  # the first step with a new A
+                            ridged = f["last"] + 1e-6 * torch.linalg.eigvalsh(f["last"]).max() * eyes[0]
+                            scale = torch.trace(f["A"] @ ridged @ f["A"]) / len(x)
+                            f["last"] = f["L"]
+                        f["L"] = h.beta2 * f["L"] + (1 - h.beta2) * x @ x.T
+                        f["R"] = h.beta2 * scale * f["R"] + (1 - h.beta2) * x.T @ f["A"] @ f["A"] @ x / len(x)
+                        if t % h.update_every == 0:
+                            f["roots"] = [
+                                power(f[side] + 1e-6 * torch.linalg.eigvalsh(f[side]).max() * eye, -1 / 2)
+                                for side, eye in zip("LR", eyes, strict=True)
+                            ]
+                            f["A"] = f["roots"][0]
+                        if f["roots"]:
+                            u = f["roots"][0] @ ahead[block] @ f["roots"][1]
+                            update[block] = u * update[block].norm() / u.norm()
+            w = (1 - rate(t - 1) * decay) * w - rate(t - 1) * update.reshape(shape)
+        return w
+
+    assert_follows("caspr_adaptive", ADAM | {"block_size": block_size, "update_every": 2}, equations)
 
 
 @pytest.mark.parametrize("max_size", [3, 512])
@@ -211,9 +283,105 @@ def test_soap(max_size):
             if t == 0:
                 ql, qr = (torch.linalg.eigh(x)[1].flip(1) for x in (left, right))
             elif t % h.update_every == 0:
-                ql, qr = (torch.linalg.qr(x @ q)[0] for x, q in ((left, ql), (right, qr)))
+                for side, (x, q) in enumerate(((left, ql), (right, qr))):
+                    if len(q) <= max_size:  # sorted by what the eigenvalues now seem to be, and v with it
+                        order = torch.argsort((q.T @ x @ q).diag(), descending=True)
+                        v = v[order] if side == 0 else v[:, order]
+                        q = torch.linalg.qr(x @ q[:, order])[0]
+                    ql, qr = (q, qr) if side == 0 else (ql, q)
             ql, qr = (q if len(q) <= max_size else torch.eye(len(q)).double() for q in (ql, qr))
             w = w.reshape(shape)
         return w
 
     assert_follows("soap", ADAM | {"max_size": max_size, "update_every": 2}, equations)
+
+
+def test_a_root_of_shampoo_is_bounded_by_its_epsilon_in_float32():
+    """Rounding of a factor with a large eigenvalue must not leave one far below epsilon, where the factor began."""
+    torch.manual_seed(0)
+    vector = torch.randn(512)
+    factor = 1e3 * torch.outer(vector, vector) / vector.square().sum() + 1e-4 * torch.eye(512)
+    exact = power(factor.double(), -1 / 4)
+    assert exact.norm() < 10 * 512**0.5
+    assert root(factor, -1 / 4, 1e-4).norm() <= 1.01 * exact.norm()
+    assert inverse_root(factor, 4, 1e-6).norm() <= 1.01 * exact.norm()
+
+
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
+def test_eigenvalues_of_what_is_not_finite_are_not_a_number(wrong):
+    spoilt = torch.randn(5, 5, generator=torch.Generator().manual_seed(0))
+    spoilt = spoilt @ spoilt.T
+    spoilt[2, 3] = spoilt[3, 2] = wrong
+    values, vectors = eigh(spoilt)  # LAPACK raises on NaN
+    assert values.shape == (5,) and vectors.shape == (5, 5)
+    assert not values.isfinite().any()
+    for result in (root(spoilt, -1 / 4, 1e-4), inverse_root(spoilt, 4, 1e-6)):
+        assert not result.isfinite().any()
+
+
+def test_eigenvalues_of_finite_matrices_are_lapacks():
+    matrix = torch.randn(6, 6, generator=torch.Generator().manual_seed(0))
+    matrix = matrix @ matrix.T
+    values, vectors = eigh(matrix)
+    assert torch.equal(values, torch.linalg.eigh(matrix)[0])
+    assert torch.allclose(vectors @ values.diag() @ vectors.T, matrix, atol=1e-5)
+
+
+def dual_norm(g, norm):
+    """Write out the dual norms: the sum of absolute values, l2, the sum of singular values."""
+    matrix = g.reshape(g.shape[0], -1)
+    if norm == "spectral":
+        return torch.linalg.svdvals(matrix).sum()
+    return {"sign": g.abs().sum(), "frobenius": g.square().sum().sqrt()}[norm]
+
+
+def oracle(g, norm):
+    matrix = g.reshape(g.shape[0], -1)
+    if norm == "spectral":
+        return exact_polar(matrix).reshape(g.shape)
+    return {"sign": g / g.abs(), "frobenius": g / g.square().sum().sqrt()}[norm]
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("norm", ["l2", "sign", "frobenius", "spectral"])
+def test_lmo(norm, momentum, scaled):
+    def equations(weights, gradients, rate, decays, h):
+        m = dict.fromkeys(weights, 0)
+        for t in range(STEPS):
+            g = gradients(weights, t)
+            m = {key: h.momentum * m[key] + (1 - h.momentum) * g[key] for key in m}
+            length = sum(x.square().sum() for x in m.values()).sqrt()
+            for key, w in weights.items():
+                u = m[key] / length if norm == "l2" else oracle(m[key], norm)
+                dual = length if norm == "l2" else dual_norm(m[key], norm)
+                weights = weights | {key: (1 - rate(t) * decays[key]) * w - rate(t) * u * (dual if scaled else 1)}
+        return weights
+
+    values = {"learning_rate": 0.02, "norm": norm, "momentum": momentum, "scaled": scaled, "weight_decay": 0.3}
+    assert_follows_together("lmo", values, equations)
+
+
+@pytest.mark.parametrize("name", ["sign", "frobenius", "spectral"])
+def test_an_oracle_meets_its_dual_norm_within_the_unit_ball(name):
+    g = torch.randn(7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    d, dual = ORACLES[name](g)
+    sizes = {"sign": d.abs().max(), "frobenius": d.norm(), "spectral": torch.linalg.svdvals(d)[0]}
+    assert sizes[name].item() == pytest.approx(1.0)
+    assert (g * d).sum().item() == pytest.approx(dual.item())
+
+
+def test_lmo_says_which_norms_there_are():
+    with pytest.raises(ValueError, match="l2, sign, frobenius, spectral"):
+        build("lmo", any_hyperparameters("lmo") | {"norm": "l3"})
+
+
+def test_a_polar_factor_leaves_out_directions_without_a_gradient():
+    torch.manual_seed(0)
+    low_rank = torch.randn(6, 2) @ torch.randn(2, 5)
+    factor, nuclear = polar(low_rank)
+    values = torch.linalg.svdvals(factor)
+    assert torch.allclose(values[:2], torch.ones(2), atol=1e-5) and values[2:].max() < 1e-5
+    assert nuclear.item() == pytest.approx(torch.linalg.svdvals(low_rank).sum().item(), rel=1e-5)
+    assert polar(torch.zeros(3, 4))[0].abs().max() == 0
+    assert polar(torch.full((3, 4), torch.nan))[0].isnan().all()

@@ -2,17 +2,21 @@
 
 import copy
 import math
+from functools import partial
 
 import pytest
 import torch
 
 from tests.submissions.equations import Problem, loss
-from tests.submissions.toy import NAMES, build, train
+from tests.submissions.toy import NAMES, build, make_task, source, train
+from timetrial.harness.submission import build_submission
+from timetrial.harness.workload import Batch
 from timetrial.submissions import schedules
 from timetrial.submissions.combined import Combined
-from timetrial.submissions.orthogonalized_momentum import OrthogonalizedMomentum
+from timetrial.submissions.orthogonalized_momentum import OrthogonalizedMomentum, orthogonalize
 
 T, W = 200, 10
+CUBIC = partial(orthogonalize, coefficients=((1.5, -0.5, 0.0),) * 5)
 
 
 def factors(schedule, steps=T, run=T + 50, **options):
@@ -35,6 +39,9 @@ FORMULAS = {
     "step_decay": lambda t: 1.0 if p(t) < 0.5 else 0.1 if p(t) < 0.75 else 0.01 if p(t) < 0.9 else 0.001,
     "cosine_with_warmup": lambda t: (1 + math.cos(math.pi * p(t))) / 2,
     "cosine_with_restarts": lambda t: (1 + math.cos(math.pi * (3 * p(t) - math.floor(3 * p(t))))) / 2,
+    "cosine_cycles": lambda t: (
+        (t % 100 + 1) / W if t % 100 < W else (1 + math.cos(math.pi * (t % 100 - W) / (100 - W))) / 2
+    ),
     "inverse_sqrt": lambda t: math.sqrt(W / (t + 1)),
     "linear": lambda t: (T - t) / (T - W),
     "warmup_stable_decay": lambda t: 1.0 if p(t) < 0.8 else (1 - p(t)) / 0.2,
@@ -79,7 +86,9 @@ def test_exponential_growth():
         scheduler.step()
 
 
-UNUSUAL = {"constant", "exponential_growing", "demon", "amos", "schedule_free_adamw", "schedule_free_prodigy"}
+UNUSUAL = {
+    *("constant", "exponential_growing", "demon", "amos", "schedule_free_adamw", "schedule_free_prodigy", "plateau"),
+}
 """Submissions whose point is another end of the schedule."""
 
 
@@ -96,10 +105,33 @@ def test_submissions_warm_up_alike_and_end_low(name):
     assert seen[100] <= {"inverse_sqrt": 0.25, "swa": 0.5}.get(name, 1.001e-3)
 
 
+class OneWeight(torch.nn.Module):
+    """A weight whose gradient is zero; a batch is the loss itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+
+def test_plateau_drops_by_ten_when_the_training_loss_stops_falling():
+    model = OneWeight()
+    task = make_task(model, step_hint=100, loss=lambda model, batch: batch + 0.0 * model.weight.sum())
+    values = {"learning_rate": 0.5, "momentum": 0.9, "weight_decay": 0.0, "patience": 3}
+    submission = build_submission(source("plateau"), model, values, task)
+    rates = []
+    for t in range(100):
+        rates.append(submission.optimizer.param_groups[0]["lr"])
+        submission.training_step(torch.tensor(1.0 - 0.01 * min(t, 59)))  # falls until step 59, from 0
+    assert rates[:5] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    # steps 60 to 63 are no better: one more than the patience, and so step 64 has a tenth of the rate
+    assert rates[5:64] == pytest.approx([0.5] * 59) and rates[64:68] == pytest.approx([0.05] * 4)
+    assert rates[68] == pytest.approx(0.005)
+
+
 def combined():
     model = Problem()
     optimizer = Combined(
-        OrthogonalizedMomentum([model.matrix, model.kernel], ((1.5, -0.5, 0.0),) * 5, lr=0.1, momentum=0.9),
+        OrthogonalizedMomentum([model.matrix, model.kernel], CUBIC, lr=0.1, momentum=0.9),
         torch.optim.AdamW([{"params": [model.vector], "weight_decay": 0.1}], lr=0.01),
     )
     return model, optimizer, schedules.cosine_with_warmup(optimizer, 20)
@@ -128,7 +160,7 @@ def test_combined_optimizers_do_what_they_do_alone():
     run(model, optimizer, scheduler, model.batches)
     alone = Problem()
     parts = [
-        OrthogonalizedMomentum([alone.matrix, alone.kernel], ((1.5, -0.5, 0.0),) * 5, lr=0.1, momentum=0.9),
+        OrthogonalizedMomentum([alone.matrix, alone.kernel], CUBIC, lr=0.1, momentum=0.9),
         torch.optim.AdamW([{"params": [alone.vector], "weight_decay": 0.1}], lr=0.01),
     ]
     for t, batch in enumerate(alone.batches):
@@ -174,10 +206,6 @@ class ScaleInvariant(torch.nn.Module):
 
 
 def test_growing_rate_is_a_constant_rate_with_weight_decay():
-    from tests.submissions.toy import make_task, source
-    from timetrial.harness.submission import build_submission
-    from timetrial.harness.workload import Batch
-
     roles = {
         **{"convolution.weight": "convolution", "hidden.weight": "hidden_matrix", "head.weight": "output"},
         **{"first.weight": "norm", "second.weight": "norm"},

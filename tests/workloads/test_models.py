@@ -1,4 +1,4 @@
-"""What must hold for the four models: seeds, roles, sizes, and what their papers say of their structure."""
+"""What must hold for the models: seeds, roles, sizes, and what their papers say of their structure."""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.workloads.small import WORKLOADS, seeded, some_batch
+from tests.workloads.small import CLASSIFIERS, WORKLOADS, seeded, some_batch
 from timetrial.harness.workload import ROLES
 from timetrial.workloads.cifar_resnet import CifarResNet
 from timetrial.workloads.fashion_mnist_mlp import FashionMnistMlp
@@ -41,11 +41,14 @@ def test_building_a_model_neither_uses_nor_advances_the_global_random_state(work
 
 
 @each_workload
-def test_a_new_model_is_on_the_cpu_finite_and_about_as_good_as_guessing(workload):
-    model = workload.build_model(seeded())
-    for tensor in model.state_dict().values():
+def test_a_new_model_is_on_the_cpu_and_finite(workload):
+    for tensor in workload.build_model(seeded()).state_dict().values():
         assert tensor.device.type == "cpu" and tensor.isfinite().all()
-    batch = some_batch(workload)
+
+
+@pytest.mark.parametrize("workload", CLASSIFIERS.values(), ids=CLASSIFIERS.keys())
+def test_a_new_classifier_is_about_as_good_as_guessing(workload):
+    model, batch = workload.build_model(seeded()), some_batch(workload)
     classes = model(batch.inputs).shape[-1]
     assert workload.loss(model, batch).item() == pytest.approx(torch.tensor(float(classes)).log().item(), abs=1.0)
 

@@ -25,6 +25,14 @@ def hash_files(*paths: Path) -> str:
     return digest.hexdigest()
 
 
+def hash_arrays(*arrays: np.ndarray) -> str:
+    """Compute the sha256 of the shapes, dtypes and bytes of `arrays`, in hexadecimal."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.shape}{array.dtype}".encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
 def cached(name: str, key: str, decode: Callable[[], Arrays]) -> Arrays:
     """Give the arrays of the cache entry `name`-`key`; where it is missing or damaged, `decode` them and keep them.
 

@@ -21,7 +21,7 @@ def shuffled(examples: int) -> np.ndarray:
 
 def hold_out(arrays: Arrays, split: str, held_out: int) -> Data:
     """Take `held_out` random examples of `arrays` as the validation split, or the rest as the training split."""
-    order = shuffled(len(arrays["labels"]))
+    order = shuffled(len(next(iter(arrays.values()))))
     chosen = order[:held_out] if split == "validation" else order[held_out:]
     return tensors({name: array[chosen] for name, array in arrays.items()})
 

@@ -6,7 +6,9 @@ function ticks(low, high, count) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough * 0.999);
   const found = [];
-  for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-6; tick += step) found.push(Number(tick.toPrecision(12)));
+  for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-6; tick += step) {
+    found.push(Number(tick.toPrecision(12)));
+  }
   return found;
 }
 
@@ -21,20 +23,23 @@ function lineChart(holder, { series, x, y, bounds = [], height = 300, label, nam
   const named = names && series.length <= 8 && width > 420;
   const longest = Math.max(0, ...series.map((one) => one.name.length));
   const edge = { top: 16, right: named ? Math.min(150, 14 + 7 * longest) : 12, bottom: 40, left: 58 };
-  const across = (value) => edge.left + ((value - x.low) / (x.high - x.low || 1)) * (width - edge.left - edge.right);
-  const upward = (value) => height - edge.bottom - ((value - y.low) / (y.high - y.low || 1)) * (height - edge.top - edge.bottom);
-  const chart = drawn("svg", { class: `chart${series.length <= 4 ? " few" : ""}`, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+  const [left, right, top, bottom] = [edge.left, width - edge.right, edge.top, height - edge.bottom];
+  const across = (value) => left + ((value - x.low) / (x.high - x.low || 1)) * (right - left);
+  const upward = (value) => bottom - ((value - y.low) / (y.high - y.low || 1)) * (bottom - top);
+  const kind = `chart${series.length <= 4 ? " few" : ""}`;
+  const chart = drawn("svg", { class: kind, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
   for (const tick of ticks(y.low, y.high, 5)) {
-    chart.append(drawn("line", { class: "grid", x1: edge.left, x2: width - edge.right, y1: upward(tick), y2: upward(tick) }));
-    chart.append(drawn("text", { x: edge.left - 6, y: upward(tick) + 4, "text-anchor": "end" }, y.form(tick)));
+    chart.append(drawn("line", { class: "grid", x1: left, x2: right, y1: upward(tick), y2: upward(tick) }));
+    chart.append(drawn("text", { x: left - 6, y: upward(tick) + 4, "text-anchor": "end" }, y.form(tick)));
   }
   for (const tick of ticks(x.low, x.high, Math.min(8, width / 80))) {
-    chart.append(drawn("line", { class: "grid", x1: across(tick), x2: across(tick), y1: height - edge.bottom, y2: height - edge.bottom + 4 }));
-    chart.append(drawn("text", { x: across(tick), y: height - edge.bottom + 17, "text-anchor": "middle" }, x.form(tick)));
+    chart.append(drawn("line", { class: "grid", x1: across(tick), x2: across(tick), y1: bottom, y2: bottom + 4 }));
+    chart.append(drawn("text", { x: across(tick), y: bottom + 17, "text-anchor": "middle" }, x.form(tick)));
   }
-  chart.append(drawn("text", { class: "axis-title", x: (edge.left + width - edge.right) / 2, y: height - 5, "text-anchor": "middle" }, x.title));
-  const turned = `rotate(-90 13 ${(height - edge.bottom + edge.top) / 2})`;
-  chart.append(drawn("text", { class: "axis-title", x: 13, y: (height - edge.bottom + edge.top) / 2, "text-anchor": "middle", transform: turned }, y.title));
+  const title = { class: "axis-title", "text-anchor": "middle" };
+  chart.append(drawn("text", { ...title, x: (left + right) / 2, y: height - 5 }, x.title));
+  const middle = (bottom + top) / 2;
+  chart.append(drawn("text", { ...title, x: 13, y: middle, transform: `rotate(-90 13 ${middle})` }, y.title));
   for (const bound of bounds) drawBound(chart, bound, across, upward, edge, width, height);
   for (const one of [...series].reverse()) chart.append(drawSeries(one, across, upward));
   if (named) nameEnds(chart, series, upward, width - edge.right + 8, height - edge.bottom);
@@ -43,11 +48,13 @@ function lineChart(holder, { series, x, y, bounds = [], height = 300, label, nam
 
 function drawBound(chart, bound, across, upward, edge, width, height) {
   if (bound.y !== undefined) {
-    chart.append(drawn("line", { class: "bound", "stroke-dasharray": "2 3", x1: edge.left, x2: width - edge.right, y1: upward(bound.y), y2: upward(bound.y) }));
+    const at = { x1: edge.left, x2: width - edge.right, y1: upward(bound.y), y2: upward(bound.y) };
+    chart.append(drawn("line", { class: "bound", "stroke-dasharray": "2 3", ...at }));
     chart.append(drawn("text", { x: edge.left + 4, y: upward(bound.y) - 5 }, bound.text));
   } else {
     const at = across(bound.x);
-    chart.append(drawn("line", { class: "bound", "stroke-dasharray": "6 3", x1: at, x2: at, y1: edge.top, y2: height - edge.bottom }));
+    const line = { x1: at, x2: at, y1: edge.top, y2: height - edge.bottom };
+    chart.append(drawn("line", { class: "bound", "stroke-dasharray": "6 3", ...line }));
     const foot = bound.below ? height - edge.bottom - 8 : edge.top + 4;
     const turned = { transform: `rotate(-90 ${at - 5} ${foot})`, "text-anchor": bound.below ? "start" : "end" };
     chart.append(drawn("text", { x: at - 5, y: foot, ...turned }, bound.text));
@@ -77,7 +84,8 @@ function drawSeries(one, across, upward) {
 
 /* Names beside the lines' ends, moved apart so that none covers another. */
 function nameEnds(chart, series, upward, x, bottom) {
-  const ends = series.map((one) => ({ name: one.name, y: upward(one.points[one.points.length - 1][1]) })).sort((a, b) => a.y - b.y);
+  const ends = series.map((one) => ({ name: one.name, y: upward(one.points[one.points.length - 1][1]) }));
+  ends.sort((a, b) => a.y - b.y);
   for (let i = 1; i < ends.length; i++) ends[i].y = Math.max(ends[i].y, ends[i - 1].y + 14);
   let limit = bottom;
   for (let i = ends.length - 1; i >= 0; i--, limit -= 14) ends[i].y = Math.min(ends[i].y, limit);

@@ -1,13 +1,13 @@
 "use strict";
 /* Elements, numbers and the state that every part of the page reads. Text only ever enters as text. */
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const state = { board: 0, measure: "time", filter: "", hidden: new Set(), sort: "rank", ascending: true };
+const state = { board: 0, clock: DATA.boards[0].clock, filter: "", hidden: new Set(), sort: "rank", ascending: true };
 const SVG = "http://www.w3.org/2000/svg";
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name === "onclick" || name === "oninput" || name === "onchange" || name === "ontoggle") made[name] = value;
+    if (["onclick", "oninput", "onchange", "ontoggle"].includes(name)) made[name] = value;
     else if (value !== null && value !== undefined) made.setAttribute(name, value);
   }
   made.append(...children.filter((child) => child !== null && child !== undefined));
@@ -26,8 +26,10 @@ function place(id, ...children) {
 }
 
 const board = () => DATA.boards[state.board];
-const measure = () => board().measures[state.measure] || board().measures.time;
-const rowOf = (name) => measure().rows.find((row) => row.name === name);
+const clock = () => (board().clocks[state.clock] ? state.clock : board().clock);
+const scored = () => board().clocks[clock()];
+const rowOf = (name) => scored().rows.find((row) => row.name === name);
+const inWords = () => (clock() === "steps" ? "steps" : `${clock()} seconds`);
 const matches = (name) => {
   const submission = board().submissions[name];
   return `${name} ${submission.description} ${submission.author}`.toLowerCase().includes(state.filter.toLowerCase());
@@ -42,8 +44,8 @@ function digits(value, count = 3) {
 }
 
 function range(estimate, form = digits) {
-  if (!estimate || estimate.length < 3) return "";
-  return `${form(estimate[1])} to ${estimate[2] === null ? "missed" : form(estimate[2])}`;
+  if (!estimate || estimate.length < 3 || estimate[1] === estimate[2]) return "";
+  return `${form(estimate[1])} to ${form(estimate[2])}`;
 }
 
 /* The name, with places after underscores where a narrow column may break it. */
@@ -51,16 +53,21 @@ function breakable(name) {
   return name.split(/(?<=_)/).flatMap((part) => [part, document.createElement("wbr")]);
 }
 
-function unit() {
-  return state.measure === "time" ? "s" : "steps";
-}
+const unit = () => scored().unit;
 
 const hundredths = (value) => (value === null ? "–" : value.toFixed(2));
 const times = (value) => (value === null ? "–" : `${value < 10 ? value.toFixed(2) : digits(value)}×`);
 
+/* A share, without rounding what is not certain to certainty. */
+function percent(share) {
+  const shown = share > 0 && share < 1 ? Math.min(0.99, Math.max(0.01, share)) : share;
+  return `${Math.round(100 * shown)} %`;
+}
+
 function mark(name) {
   const [colour, dash] = board().styles[name];
   const svg = drawn("svg", { class: "mark", width: 26, height: 10, "aria-hidden": "true" });
-  svg.append(drawn("line", { x1: 1, x2: 25, y1: 5, y2: 5, stroke: colour, "stroke-width": 3, "stroke-dasharray": dash.join(" ") }));
+  const line = { x1: 1, x2: 25, y1: 5, y2: 5, stroke: colour, "stroke-width": 3, "stroke-dasharray": dash.join(" ") };
+  svg.append(drawn("line", line));
   return svg;
 }

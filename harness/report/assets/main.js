@@ -2,7 +2,8 @@
 /* The choices at the top, and drawing everything that depends on them. */
 
 function chooser(id, title, options, chosen, choose) {
-  const list = element("select", { id, onchange: (event) => choose(event.target.value) }, ...options.map((option) => element("option", { value: option }, option)));
+  const offered = options.map((option) => element("option", { value: option }, option));
+  const list = element("select", { id, onchange: (event) => choose(event.target.value) }, ...offered);
   list.value = chosen;
   return options.length > 1 ? [element("label", { for: id }, title), list] : [];
 }
@@ -18,18 +19,30 @@ function drawChoices() {
   const { suite, ruleset } = board();
   const suites = [...new Set(DATA.boards.map((one) => one.suite))];
   const rulesets = DATA.boards.filter((one) => one.suite === suite).map((one) => one.ruleset);
-  const by = (key, title) => element("button", { type: "button", "data-measure": key, "aria-pressed": state.measure === key, onclick: () => { state.measure = key; draw(); document.querySelector(`[data-measure=${key}]`).focus(); } }, title);
-  const filter = element("input", { type: "search", id: "filter", placeholder: "filter submissions", "aria-label": "Filter submissions by text", oninput: (event) => { state.filter = event.target.value; drawFiltered(); } });
+  const clocks = Object.keys(board().clocks).map((key) => {
+    const choose = () => {
+      state.clock = key;
+      draw();
+      document.querySelector(`[data-clock=${key}]`).focus();
+    };
+    const pressed = { "data-clock": key, "aria-pressed": clock() === key };
+    return element("button", { type: "button", ...pressed, onclick: choose }, key);
+  });
+  const filter = element("input", {
+    type: "search", id: "filter", placeholder: "filter submissions", "aria-label": "Filter submissions by text",
+    oninput: (event) => { state.filter = event.target.value; drawFiltered(); },
+  });
   filter.value = state.filter;
+  const group = element("span", { class: "switch", role: "group", "aria-label": "Clock" }, ...clocks);
   place("choices",
     ...chooser("suite", "suite", suites, suite, (value) => chooseBoard(value, ruleset)),
     ...chooser("ruleset", "ruleset", rulesets, ruleset, (value) => chooseBoard(suite, value)),
-    ...(board().measures.steps ? [element("span", { class: "switch", role: "group", "aria-label": "Measure" }, by("time", "time"), by("steps", "steps"))] : []),
+    ...(clocks.length > 1 ? [group] : []),
     filter);
 }
 
 function drawFiltered() {
-  drawRanking();
+  drawWho();
   drawHeat();
   drawDetails();
 }
@@ -38,7 +51,7 @@ function draw() {
   place("frame", board().frame);
   place("warnings", ...board().warnings.map((warning) => element("p", { class: "warning" }, `⚠ ${warning}`)));
   drawChoices();
-  drawRanking();
+  drawWho();
   drawWhy();
   drawDetails();
   drawTrust();
@@ -54,6 +67,7 @@ window.addEventListener("resize", () => {
   if (window.innerWidth === lastWidth) return;
   lastWidth = window.innerWidth;
   drawProfiles();
+  drawTuning();
   drawCurves();
 });
 window.addEventListener("hashchange", openLinked);

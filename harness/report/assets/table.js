@@ -1,60 +1,98 @@
 "use strict";
-/* Who wins: the ranking, sorted by any of its columns. A miss sorts last either way. */
+/* Who wins: one row for each submission, sorted by any column. What was never reached sorts last either way. */
 
 function columns() {
+  const first = (estimate) => estimate && estimate[0];
+  const speedup = `speed-up over ${board().reference}`;
   const found = [
     { key: "rank", title: "rank, submission", up: true, value: (row) => row.rank, class: "who", cell: whoCell },
-    { key: "score", title: "score (95 % interval)", value: (row) => row.score && row.score[0], cell: scoreCell },
-    { key: "speedup", title: `speed-up over ${board().reference}`, number: true, value: (row) => row.speedup && row.speedup[0], cell: speedupCell },
-    { key: "reached", title: "targets reached", number: true, value: (row) => row.reached, cell: reachedCell },
+    { key: "speedup", title: speedup, value: (row) => first(row.speedup), cell: speedupCell },
+    { key: "score", title: "score", value: (row) => first(row.score), cell: scoreCell },
+    { key: "best", title: "may be best", value: (row) => row.best && 1, cell: (row) => [yes(row.best)] },
+    { key: "separated", title: "separated from", value: (row) => row.faster && row.faster.length, cell: separatedCell },
+    { key: "way", title: "on the way", value: (row) => first(row.way), cell: (row) => estimateCell(row.way, times) },
+    { key: "reach", title: "reach", number: true, value: (row) => row.reach, cell: reachCell },
+    { key: "tuned", title: "tuning certificate", value: (row) => row.against && -row.against.length, cell: tunedCell },
   ];
-  for (const workload of board().workloads) {
-    const result = (row) => row.workloads && row.workloads[workload.name];
-    found.push({ key: workload.name, title: workload.name, up: true, number: true, value: (row) => result(row) && result(row)[0][0], cell: (row) => resultCell(result(row)) });
+  for (const { name } of board().workloads) {
+    const result = (row) => row.workloads && row.workloads[name];
+    const value = (row) => (result(row) && result(row)[2] ? result(row)[0][0] : null);
+    found.push({ key: name, title: name, up: true, number: true, value, cell: (row) => resultCell(result(row)) });
   }
-  found.push({ key: "memory", title: "optimizer state per parameter", up: true, number: true, value: (row) => board().memory[row.name], cell: memoryCell });
+  const bytes = { key: "memory", title: "optimizer state per parameter", up: true, number: true };
+  found.push({ ...bytes, value: (row) => board().memory[row.name], cell: memoryCell });
   return found;
 }
 
 function rows() {
-  const unscored = Object.keys(board().incomplete).filter((name) => !rowOf(name)).map((name) => ({ name, rank: null }));
-  return [...measure().rows, ...unscored];
+  const unscored = Object.keys(board().incomplete).filter((name) => !rowOf(name));
+  return [...scored().rows, ...unscored.map((name) => ({ name, rank: null }))];
 }
+
+const yes = (answer) => (answer === null || answer === undefined ? "–" : answer ? "yes" : "no");
 
 function whoCell(row) {
   const incomplete = (board().incomplete[row.name] || []).length;
   const remark = incomplete ? element("small", {}, ` ${incomplete} trials without a result`) : null;
-  const rank = row.rank === null ? "–" : `${row.rank}${row.tied ? "=" : ""}`;
-  return [element("span", { class: "rank" }, rank), " ", element("a", { href: `#submission-${encodeURIComponent(row.name)}` }, row.name), remark];
+  const rank = element("span", { class: "rank" }, row.rank === null ? "–" : String(row.rank));
+  return [rank, " ", element("a", { href: `#submission-${encodeURIComponent(row.name)}` }, row.name), remark];
 }
 
-function scoreCell(row) {
-  if (!row.score) return [element("span", { class: "miss" }, "none: incomplete")];
-  const [value, low, high] = row.score;
-  const at = (score) => 4 + 80 * score;
+function estimateCell(estimate, form) {
+  return estimate ? [element("b", {}, form(estimate[0])), element("small", {}, ` ${range(estimate, form)}`)] : ["–"];
+}
+
+/* A dot on a line with its interval; `at` gives the place of a number between 0 and 1. */
+function dot(estimate, at) {
+  const place = (value) => 4 + 80 * Math.min(1, Math.max(0, at(value)));
   const svg = drawn("svg", { width: 88, height: 14, "aria-hidden": "true", class: "mark" });
   svg.append(drawn("line", { x1: 4, x2: 84, y1: 7, y2: 7, stroke: "var(--line)" }));
-  for (const end of [4, 84]) svg.append(drawn("line", { x1: end, x2: end, y1: 4, y2: 10, stroke: "var(--line)" }));
-  if (low !== undefined) svg.append(drawn("line", { x1: at(low), x2: at(high), y1: 7, y2: 7, stroke: "var(--accent)", "stroke-width": 4, opacity: 0.45 }));
-  svg.append(drawn("circle", { cx: at(value), cy: 7, r: 4, fill: "var(--accent)" }));
-  return [svg, element("b", {}, hundredths(value)), element("small", {}, low === undefined ? "" : ` ${range(row.score, hundredths)}`)];
+  const [value, low, high] = estimate;
+  if (low !== undefined) {
+    const bar = { stroke: "var(--accent)", "stroke-width": 4, opacity: 0.45 };
+    svg.append(drawn("line", { x1: place(low), x2: place(high), y1: 7, y2: 7, ...bar }));
+  }
+  svg.append(drawn("circle", { cx: place(value), cy: 7, r: 4, fill: "var(--accent)" }));
+  return svg;
 }
 
 function speedupCell(row) {
+  if (!row.score) return [element("span", { class: "miss" }, "none: incomplete")];
   if (!row.speedup) return ["–"];
-  const interval = range(row.speedup, hundredths);
-  return [`${times(row.speedup[0])}${row.marked ? "*" : ""} `, element("small", {}, interval)];
+  const all = scored().rows.flatMap((one) => one.speedup.map(Math.log));
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const at = (value) => (Math.log(value) - low) / (high - low || 1);
+  return [dot(row.speedup, at), ...estimateCell(row.speedup, times)];
 }
 
-function reachedCell(row) {
-  return [row.reached === undefined ? "–" : `${row.reached} of ${board().workloads.length}`];
+function scoreCell(row) {
+  return row.score ? [dot(row.score, (value) => value), ...estimateCell(row.score, hundredths)] : ["–"];
+}
+
+function separatedCell(row) {
+  if (row.best === null || row.best === undefined) return ["–"];
+  const said = [["faster than", row.faster], ["slower than", row.slower]].filter(([, names]) => names.length);
+  const parts = said.map(([words, names]) => {
+    const more = names.length > 3 ? ` and ${names.length - 3} more` : "";
+    return element("small", { title: names.join(", ") }, `${words} ${names.slice(0, 3).join(", ")}${more}`);
+  });
+  return parts.length ? parts.flatMap((part, i) => (i ? [element("br"), part] : [part])) : ["nobody"];
+}
+
+function reachCell(row) {
+  return [row.reach === undefined ? "–" : percent(row.reach)];
+}
+
+function tunedCell(row) {
+  if (!row.against) return ["–"];
+  return [element("span", { title: row.against.join("; ") }, yes(!row.against.length))];
 }
 
 function resultCell(result) {
   if (!result) return ["–"];
-  const [value, ratio, reached, studies] = result;
-  if (value[0] === null) return [element("span", { class: "miss" }, "miss"), element("small", {}, ` ${reached}/${studies}`)];
-  const few = reached < studies ? ` ${reached}/${studies}` : "";
+  const [value, ratio, reach] = result;
+  if (!reach) return [element("span", { class: "miss" }, "missed")];
+  const few = reach < 1 ? ` ${percent(reach)}` : "";
   return [times(ratio), element("small", {}, ` ${digits(value[0])} ${unit()}${few}`)];
 }
 
@@ -66,23 +104,13 @@ function memoryCell(row) {
 function sorted(list, column) {
   const known = (row) => column.value(row) !== null && column.value(row) !== undefined;
   const sign = state.ascending ? 1 : -1;
-  return [...list.filter(known).sort((a, b) => sign * (column.value(a) - column.value(b))), ...list.filter((row) => !known(row))];
+  const inOrder = list.filter(known).sort((a, b) => sign * (column.value(a) - column.value(b)));
+  return [...inOrder, ...list.filter((row) => !known(row))];
 }
 
-function drawRanking() {
+function drawWho() {
   const all = columns();
   const chosen = all.find((column) => column.key === state.sort) || all[0];
-  const heads = all.map((column) => {
-    const direction = column === chosen ? (state.ascending ? "ascending" : "descending") : null;
-    const sort = () => {
-      state.ascending = state.sort === column.key ? !state.ascending : Boolean(column.up);
-      state.sort = column.key;
-      drawRanking();
-      document.querySelector(`#ranking th[data-key="${CSS.escape(column.key)}"] button`).focus();
-    };
-    const button = element("button", { type: "button", onclick: sort }, ...breakable(column.title));
-    return element("th", { scope: "col", "data-key": column.key, "aria-sort": direction, class: column.class || (column.number ? "number" : null) }, button);
-  });
   const body = sorted(rows(), chosen).filter((row) => matches(row.name)).map((row) => {
     const cells = all.map((column) => {
       const content = column.cell(row).filter((part) => part !== null);
@@ -91,24 +119,47 @@ function drawRanking() {
     });
     return element("tr", { "data-name": row.name }, ...cells);
   });
-  const none = element("tr", {}, element("td", { class: "empty", colspan: all.length }, `no submission matches “${state.filter}”`));
-  place("ranking", element("table", {}, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...(body.length ? body : [none]))));
+  const empty = element("td", { class: "empty", colspan: all.length }, `no submission matches “${state.filter}”`);
+  const heads = element("thead", {}, element("tr", {}, ...all.map((column) => headOf(column, chosen))));
+  const lines = element("tbody", {}, ...(body.length ? body : [element("tr", {}, empty)]));
+  place("ranking", element("table", {}, heads, lines));
   drawHeadline();
 }
 
+function headOf(column, chosen) {
+  const sort = () => {
+    state.ascending = state.sort === column.key ? !state.ascending : Boolean(column.up);
+    state.sort = column.key;
+    drawWho();
+    document.querySelector(`#ranking th[data-key="${CSS.escape(column.key)}"] button`).focus();
+  };
+  return element("th", {
+    scope: "col", "data-key": column.key, class: column.class || (column.number ? "number" : null),
+    "aria-sort": column === chosen ? (state.ascending ? "ascending" : "descending") : null,
+  }, element("button", { type: "button", onclick: sort }, ...breakable(column.title)));
+}
+
 function drawHeadline() {
-  const first = measure().rows.filter((row) => row.rank === 1);
-  const by = state.measure;
-  const names = first.map((row) => row.name).join(", ");
-  let said = "No submission is complete, so nobody has a score yet.";
-  if (first.length > 1) said = `By ${by}, ${names} share the first place: their scores cannot be told apart.`;
-  if (first.length === 1) {
-    const { name, score, speedup, marked, reached } = first[0];
-    const interval = score.length > 1 ? ` (${range(score, hundredths)})` : "";
-    const faster = speedup && name !== board().reference ? ` It trains ${times(speedup[0])}${range(speedup) ? ` (${range(speedup, hundredths)})` : ""} as fast as ${board().reference}${marked ? ", where a miss counts as the budget" : ""}.` : "";
-    said = `By ${by}, ${name} wins with a score of ${hundredths(score[0])}${interval} and reaches ${reached} of ${board().workloads.length} targets.${faster}`;
-  }
-  place("headline", said);
-  const missed = measure().rows.some((row) => row.marked) ? " * holds a miss, which counts as the budget." : "";
-  place("ranking-note", `Per workload: ${state.measure === "time" ? "time" : "steps"} to target relative to the fastest, median over studies; 3/5: reached in 3 of 5 studies. = marks a shared rank: neighbours whose scores cannot be told apart.${missed}`);
+  const list = scored().rows;
+  place("headline", list.length ? headline(list) : "No submission is complete, so nobody has a score yet.");
+  place("ranking-note",
+    `Speed-up: how many times sooner than ${board().reference}, from what the best of a study is expected to be ` +
+    "worth. May be best: nobody is faster at simultaneous 95 %; separated from: who is faster or slower at " +
+    "simultaneous 95 %. On the way: the speed-up at seven levels before each target. Reach: the share of " +
+    `${board().study} that reach a target. Per workload: relative to the fastest, the expected time of a study, a ` +
+    "miss counting as the budget, and its reach where it is not all.");
+  place("notes", ...scored().notes.map((note) => element("li", { class: "hint" }, note)));
+}
+
+function headline(list) {
+  const [leader] = list;
+  const best = list.filter((row) => row.best);
+  const sure = (row) => (range(row.speedup, hundredths) ? ` (${range(row.speedup, hundredths)})` : "");
+  const reaches = `reaches a target in ${percent(leader.reach)} of ${board().study}`;
+  const faster = leader.speedup && leader.name !== board().reference
+    ? `trains ${times(leader.speedup[0])}${sure(leader)} as fast as ${board().reference} and ` : "";
+  if (best.length === 1) return `By ${inWords()}, ${leader.name} is the fastest: it ${faster}${reaches}.`;
+  const others = best.slice(1).map((row) => row.name);
+  const open = others.length ? ` It may not be the best: ${others.join(", ")} cannot be excluded.` : "";
+  return `By ${inWords()}, ${leader.name} comes first: it ${faster}${reaches}.${open}`;
 }

@@ -4,41 +4,17 @@ import shutil
 
 import pytest
 
-from tests.harness.report.generator import write_planned_run
+from tests.harness.entries.conftest import BOARD, check_fails_naming, tamper
 from timetrial.harness.cli import main
 from timetrial.harness.entries.committed import CommittedEntry
-from timetrial.harness.planning import places
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory):
-    """A run of two submissions, and a `results/` where both were submitted."""
-    root = tmp_path_factory.mktemp("clone") / "results"
-    root.mkdir()
-    run = write_planned_run(root / "runs" / "first", "sgd", "adamw")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(places, "RESULTS", root)
-        assert main(["submit", "sgd", str(run.path)]) == 0
-        assert main(["submit", "adamw", str(run.path)]) == 0
-    return root
-
-
-@pytest.fixture
-def results(pristine, tmp_path, monkeypatch):
-    """A copy of it to tamper with."""
-    root = tmp_path / "results"
-    shutil.copytree(pristine, root)
-    monkeypatch.setattr(places, "RESULTS", root)
-    return root
-
-
-BOARD = "quickstart/external"
 
 
 def test_the_committed_layout_holds_no_path_of_the_machine(results, pristine):
     entry = results / BOARD / "sgd"
-    assert {path.name for path in entry.iterdir()} == {"entry.json", "trials.jsonl", "source"}
-    assert {"leaderboard.md", "leaderboard.csv", "leaderboard.html"} <= {p.name for p in (results / BOARD).iterdir()}
+    assert {path.name for path in entry.iterdir()} == {"entry.json", "trials.jsonl"}
+    assert {path.name for path in (results / BOARD).iterdir() if path.is_file()} == {
+        *("leaderboard.md", "leaderboard.csv", "leaderboard.html", "performance_profile.svg")
+    }
     for file in results.rglob("*"):
         if file.is_file() and "runs" not in file.relative_to(results).parts:
             assert str(pristine.parent) not in file.read_text() and "node1" not in file.read_text()
@@ -63,20 +39,11 @@ def test_submitting_prints_rank_change_for_others_and_git_commands(results, caps
     shutil.rmtree(results / BOARD / "sgd")
     assert main(["submit", "sgd", str(results / "runs" / "first")]) == 0
     out = capsys.readouterr().out
-    assert "sgd is on rank 1" in out and "adamw: rank 1 with 1.00 -> " in out and "git add results" in out
-
-
-def tamper(file, old, new):
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
-
-
-def check_fails_naming(capsys, *named):
-    assert main(["submit", "--check"]) == 1
-    message = capsys.readouterr().err
-    for name in named:
-        assert name in message
+    assert (
+        "sgd is on rank 1" in out
+        and re.search(r"adamw: rank 1 with a score of [\d.]+ .*-> ", out)
+        and "git add results" in out
+    )
 
 
 def test_a_changed_record_is_found_and_named(results, capsys):
@@ -120,10 +87,21 @@ def test_a_time_edited_together_with_its_hash_contradicts_the_evaluations(result
     check_fails_naming(capsys, f"adamw/trials.jsonl:{place + 1}")
 
 
-def test_a_changed_source_is_found(results, capsys):
-    with (results / BOARD / "adamw/source/submission.py").open("a") as file:
-        file.write("# faster\n")
-    check_fails_naming(capsys, "adamw/entry.json", "source_hash")
+def test_a_report_over_committed_results_leaves_what_is_committed_alone(results):
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    assert main(["report", str(results / "quickstart")]) == 0
+    assert all(path.read_bytes() == content for path, content in before.items())
+    written = {path.relative_to(results) for path in results.rglob("*") if path.is_file() and path not in before}
+    assert {path.parts[:2] for path in written} == {("reports", "quickstart")}
+    assert {"training_curves_small_gpt.svg", "score.png"} <= {path.name for path in written}
+
+
+def test_an_edited_leaderboard_is_written_again_as_it_was(results, capsys):
+    file = results / BOARD / "leaderboard.md"
+    before = file.read_bytes()
+    file.write_text("nobody won")
+    assert main(["submit", "--rewrite"]) == 0
+    assert file.read_bytes() == before and str(file) in capsys.readouterr().out
 
 
 def test_changed_metadata_are_found(results, capsys):

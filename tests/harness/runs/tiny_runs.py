@@ -139,8 +139,13 @@ def slots_of(program: int) -> list[int]:
 
 
 def trainees_of(slot: int) -> list[int]:
-    forkservers = [pid for pid in children(slot) if b"forkserver" in _command_line(pid)]
-    return [trainee for forkserver in forkservers for trainee in children(forkserver)]
+    """List the processes at the bottom: below the forkserver of a slot, and what stands between."""
+    below = [pid for child in children(slot) if b"forkserver" in _command_line(child) for pid in _descendants(child)]
+    return [pid for pid in below if not children(pid)]
+
+
+def _descendants(pid: int) -> list[int]:
+    return [found for child in children(pid) for found in (child, *_descendants(child))]
 
 
 def _command_line(pid: int) -> bytes:

@@ -1,85 +1,73 @@
-"""What the bootstrap says: misses stay misses, equals are not told apart, and what differs is."""
+"""What the jackknife and the comparison of everybody say: equals are not told apart, and what differs is."""
 
 import numpy as np
 import pytest
 
 from tests.harness.scoring.tables import INF, random_table, table
-from timetrial.harness.scoring import score_table
-from timetrial.harness.scoring.bootstrap import SPREAD_OF_RESAMPLED_MEDIAN, resample
-from timetrial.harness.scoring.times import medians
+from timetrial.harness.scoring import jackknife, score_table
+from timetrial.harness.scoring.simultaneous import separated
 
 
-def test_same_seed_gives_the_same_intervals_and_another_seed_others() -> None:
-    trials = random_table(1, {"a": 1.0, "b": 1.5})
-    first, again, other = (score_table(trials, seed=seed).to_json()["scores"] for seed in (3, 3, 4))
-    assert first == again
-    assert first != other
-
-
-def test_a_submission_against_itself_is_not_distinguishable_in_90_to_99_percent_of_200_draws() -> None:
+def test_a_submission_against_itself_is_covered_in_90_to_99_percent_of_200_draws() -> None:
     covered = 0
     for draw in range(200):
-        board = score_table(random_table(draw, {"a": 1.0, "again": 1.0}, workloads=4), resamples=500, seed=draw)
-        (pair,) = board.by_time.neighbours
-        covered += not pair.distinguishable
-        assert [standing.rank for standing in board.by_time.standings] == [1, 1 if not pair.distinguishable else 2]
+        board = score_table(random_table(draw, {"adamw": 1.0, "again": 1.0}, workloads=4))
+        speedup = board.of("again").speedup
+        covered += speedup.low <= 1 <= speedup.high
     assert 0.90 <= covered / 200 <= 0.99
 
 
-def test_twice_as_slow_is_distinguishable_and_ranks_below() -> None:
+def test_eight_that_are_alike_are_rarely_separated() -> None:
+    alike = {f"s{i}": 1.0 for i in range(8)}
+    boards = [score_table(random_table(draw, alike, workloads=4)) for draw in range(100)]
+    assert sum(any(s.faster_than for s in board.standings) for board in boards) <= 10
+
+
+def test_twice_as_slow_is_separated_and_not_the_best() -> None:
     board = score_table(random_table(0, {"slow": 2.0, "fast": 1.0}))
-    assert [(s.submission, s.rank) for s in board.by_time.standings] == [("fast", 1), ("slow", 2)]
-    assert board.by_time.neighbours[0].distinguishable
+    assert [(s.submission, s.rank, s.may_be_best) for s in board.standings] == [("fast", 1, True), ("slow", 2, False)]
+    assert board.of("fast").faster_than == ("slow",) and board.of("slow").slower_than == ("fast",)
 
 
-def test_rank_after_a_tie_skips() -> None:
-    trials = table({"a": {"x": [10, 11, 12, 13, 14]}, "b": {"x": [11, 10, 13, 12, 15]}, "c": {"x": [30] * 5}})
-    assert [s.rank for s in score_table(trials).by_time.standings] == [1, 1, 3]
+def test_equal_times_share_a_rank_and_the_next_one_skips() -> None:
+    board = score_table(table({"a": {"x": [10, 11]}, "b": {"x": [11, 10]}, "c": {"x": [30, 30]}}))
+    assert [s.rank for s in board.standings] == [1, 1, 3]
 
 
-def test_a_drawn_miss_is_a_miss_and_breaks_no_interval() -> None:
-    trials = table({"a": {"x": [10, 10, 10, INF, INF]}, "b": {"x": [10] * 5}})
-    standing = score_table(trials).by_time.of("a")
-    assert (standing.score.value, standing.score.low, standing.score.high) == (1.0, 0.0, 1.0)
-    assert (standing.workloads["x"].value.low, standing.workloads["x"].value.high) == (10.0, INF)
-
-
-def test_one_study_gives_no_interval_and_says_so() -> None:
+def test_one_study_gives_no_interval_and_separates_nobody_and_says_so() -> None:
     board = score_table(table({"a": {"x": [10.0]}, "b": {"x": [20.0]}}))
-    assert board.by_time.of("a").score.low is None
-    assert [s.rank for s in board.by_time.standings] == [1, 2]
+    assert (board.of("a").score.low, board.of("a").may_be_best, board.of("a").faster_than) == (None, None, ())
+    assert [s.rank for s in board.standings] == [1, 2]
     assert any("one study" in note for note in board.notes)
 
 
-@pytest.mark.parametrize("studies", [2, 3, 4, 5])
-def test_resampled_medians_are_medians_of_resampled_studies(studies: int) -> None:
-    generator = np.random.default_rng(studies)
-    values = generator.random((3, studies))
-    values[0, 0] = INF
-    drawn = generator.integers(studies, size=(50, studies))
-    counts = np.stack([np.bincount(row, minlength=studies) for row in drawn])
-    expected = np.median(values[:, drawn], axis=2).T
-    assert medians(values, counts).tolist() == expected.tolist()
+def test_a_board_of_one_may_be_the_best() -> None:
+    assert score_table(table({"a": {"x": [10, 11, 12]}})).of("a").may_be_best is True
 
 
-def test_studies_that_were_not_run_are_left_out_of_a_median() -> None:
-    values = np.array([[1.0, np.nan, 3.0, 8.0], [np.nan] * 4, [5.0, 1.0, np.nan, np.nan]])
-    assert medians(values, np.ones((1, 4), int)).tolist() == [[3.0, INF, 3.0]]
+def test_jackknife_of_a_mean_is_its_standard_error_with_a_t_interval() -> None:
+    values = np.array([1.0, 2.0, 4.0, 7.0, 11.0])
+    without = [(values.sum() - value) / 4 for value in values]
+    found = jackknife.estimate([np.array([values.mean(), *without])])[()]
+    error = values.std(ddof=1) / np.sqrt(5)
+    assert found.value == values.mean()
+    assert found.high - found.value == pytest.approx(2.776445 * error)  # t quantile, 4 degrees of freedom
 
 
-def test_resampling_is_paired_by_study_and_apart_for_workloads() -> None:
-    study_effect = np.array([[10.0], [20.0]]) * np.arange(1.0, 6.0)
-    samples = resample([study_effect, study_effect], 200, seed=0)
-    assert samples[:, 1] / samples[:, 0] == pytest.approx(2.0)
-    assert (samples[:, :, 0] != samples[:, :, 1]).any()
+def test_differences_are_paired_by_study() -> None:
+    luck = np.array([1.0, 1.5, 0.7, 1.2, 0.9])
+    board = score_table(table({"adamw": {"x": 10 * luck}, "a": {"x": 9 * luck}}))
+    speedup = board.of("a").speedup
+    assert (speedup.low, speedup.high) == (pytest.approx(10 / 9), pytest.approx(10 / 9))
 
 
-@pytest.mark.parametrize("studies", SPREAD_OF_RESAMPLED_MEDIAN)
-def test_spread_of_resampled_medians_is_as_tabulated(studies: int) -> None:
-    generator = np.random.default_rng(studies)
-    variances = []
-    for _ in range(10):
-        counts = generator.multinomial(studies, np.full(studies, 1 / studies), size=200)
-        variances.append(medians(generator.standard_normal((1000, studies)), counts).var(axis=0, ddof=1).mean())
-    fresh = np.median(generator.standard_normal((100_000, studies)), axis=1)
-    assert np.sqrt(np.mean(variances) / fresh.var()) == pytest.approx(SPREAD_OF_RESAMPLED_MEDIAN[studies], rel=0.03)
+def test_studies_and_submissions_of_unequal_number_are_scored() -> None:
+    board = score_table(table({"adamw": {"x": [10, 11, 12, 13, 14]}, "a": {"x": [20, 21, INF]}}, budget_seconds=40.0))
+    assert board.of("a").speedup.low < board.of("a").speedup.value < board.of("a").speedup.high
+
+
+def test_separation_is_antisymmetric_and_nobody_is_faster_than_himself() -> None:
+    generator = np.random.default_rng(0)
+    centre = generator.normal(size=6)
+    faster = separated([centre + 0.05 * generator.normal(size=(6, 6)) for _ in range(3)])
+    assert faster.any() and not (faster & faster.T).any() and not faster.diagonal().any()

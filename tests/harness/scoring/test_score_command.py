@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import timetrial.harness.entries.find
 import timetrial.harness.records.table
-import timetrial.harness.runs.folder
 from tests.harness.report.generator import write_planned_run
 from tests.harness.scoring.tables import INF, table
 from timetrial.harness.commands import score
@@ -49,22 +49,29 @@ def test_json_on_stdout_is_best_first_with_intervals_and_notes_go_to_stderr(logs
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["rules"] == "default"
-    assert [(s["submission"], round(s["score"], 4)) for s in result["scores"]] == [("adamw", 1.0), ("sgd", 0.6667)]
-    assert result["scores"][1]["low"] <= 2 / 3 <= result["scores"][1]["high"]
-    assert "note: as few as 2 studies" in done.stderr
+    # fastest: the square root of 120; credits of 10, 12, 20 and 24 s over it
+    expected = [(1 + (4 - 12 / 120**0.5) / 3) / 2, (4 - 22 / 120**0.5) / 3]
+    assert [s["submission"] for s in result["scores"]] == ["adamw", "sgd"]
+    assert [s["score"] for s in result["scores"]] == pytest.approx(expected)
+    assert result["scores"][1]["low"] < expected[1] < result["scores"][1]["high"]
+    assert result["scores"][1]["speedup"]["value"] == pytest.approx(0.5)
+    assert "note: times are measured seconds" in done.stderr
 
 
 def test_csv_has_a_row_for_each_submission(logs: list[str]) -> None:
     rows = list(csv.DictReader(io.StringIO(timetrial_score(*logs, "--format", "csv").stdout)))
-    assert [(row["submission"], row["seconds_to_target.digits"]) for row in rows] == [
-        ("adamw", "11.0"),
-        ("sgd", "22.0"),
-    ]
+    found = [(row["submission"], float(row["seconds_to_target.digits"])) for row in rows]
+    assert found == [("adamw", pytest.approx(120**0.5)), ("sgd", pytest.approx(480**0.5))]
+
+
+def test_steps_are_scored_where_they_are_asked_for(logs: list[str]) -> None:
+    result = json.loads(timetrial_score(*logs, "--format", "json", "--clock", "steps").stdout)
+    assert result["scores"][0]["workloads"]["digits"]["value"] == pytest.approx(9 * 120**0.5)
 
 
 def test_table_shows_scores_times_and_differences(logs: list[str]) -> None:
     table = timetrial_score(*logs).stdout
-    for part in ("algoperf v1", "0.667 (", "22.0 s 2.00x", "0.50x (", "adamw over sgd: +0.333 ("):
+    for part in ("algoperf v1", "measured seconds", "21.9 s 2.00x", "0.50x", "slower than"):
         assert part in table
 
 
@@ -73,6 +80,8 @@ def test_table_shows_scores_times_and_differences(logs: list[str]) -> None:
     [
         (["--rules", "algoperf_v07"], "--rules algoperf_v07: unknown rules"),
         (["--format", "xml"], "--format xml: unknown format"),
+        (["--clock", "sundial"], "--clock sundial: unknown clock"),
+        (["--clock", "paced"], "--clock paced: the records of algoperf v1/self_tuning do not have it"),
         (["--leaderboard", "v9"], "--leaderboard v9: not in"),
         (["--tuning", "both"], "--tuning both: unknown tuning"),
         (["--targets", "nowhere.csv"], "nowhere.csv: no such file"),
@@ -98,7 +107,7 @@ def score_in_process(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     trials["status"] = ["target_reached"] * 3 + ["crashed"]
     trials["machine"], trials["reason"] = "a laptop", ""
     trials["flags"] = [("unsteady_clock",), ("unsteady_clock",), (), ()]
-    monkeypatch.setattr(timetrial.harness.runs.folder, "find_run", lambda name: name)
+    monkeypatch.setattr(timetrial.harness.entries.find, "find_run", lambda name: name)
     monkeypatch.setattr(timetrial.harness.records.table, "read_trials", lambda runs: trials)
     parser = argparse.ArgumentParser()
     score.add_arguments(parser)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from timetrial.harness.planning.source import Source
 from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
 from timetrial.harness.records.files import Result, TrialFolder
 from timetrial.harness.trial.arena import Arena
@@ -58,7 +59,7 @@ def run(
 ) -> Result:
     """Run a submission given as text, through the real referee."""
     path.mkdir(parents=True, exist_ok=True)
-    return run_trial(spec, source, arena, TrialFolder(path), stop)
+    return run_trial(spec, Source(source), arena, TrialFolder(path), stop)
 
 
 def metrics(path: Path) -> list[tuple]:

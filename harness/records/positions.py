@@ -1,0 +1,33 @@
+"""Where in its search space a trial's hyperparameters lie."""
+
+import math
+
+from timetrial.harness import UsageError
+from timetrial.harness.planning.catalogue import read_submission
+from timetrial.harness.planning.search_space import Range, SearchSpace
+from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.records.files import TrialFolder
+from timetrial.harness.records.run import Run
+
+
+def read_search_space(run: Run, folder: TrialFolder, submission: str) -> SearchSpace | None:
+    """Read the search space of a submission from the source as a trial ran it; None where it is not there."""
+    try:
+        return read_submission(submission, run.source_of(folder)["submission.yaml"]).search_space
+    except (UsageError, KeyError):
+        return None
+
+
+def positions(spec: TrialSpec, space: SearchSpace | None) -> dict[str, float]:
+    """Say where each hyperparameter lies that was drawn from a range: 0 at the lower end, 1 at the upper."""
+    found = {}
+    for name, axis in space.axes.items() if space else ():
+        value = spec.hyperparameters.get(name)
+        if isinstance(axis, Range) and axis.max > axis.min and isinstance(value, int | float):
+            divisor = getattr(axis, "per", None)
+            drawn = value * (spec.hyperparameters[divisor] if divisor else 1.0)
+            low, high = axis.min, axis.max
+            if axis.scaling == "log":
+                low, high, drawn = math.log(low), math.log(high), math.log(drawn)
+            found[name] = (drawn - low) / (high - low)
+    return found

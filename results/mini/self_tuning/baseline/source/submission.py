@@ -1,9 +1,0 @@
-"""AlgoPerf's baseline: AdamW with Nesterov momentum, warm-up and cosine decay (Dahl et al. 2023)."""
-
-from submissions.optimizers import nadamw
-from submissions.schedules import cosine_with_warmup
-
-
-def build_optimizer(model, hyperparameters, task):
-    optimizer = nadamw(model, hyperparameters, task)
-    return optimizer, cosine_with_warmup(optimizer, task.step_hint)
