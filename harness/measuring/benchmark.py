@@ -47,7 +47,8 @@ STRETCHES = 3
 """Evaluation points of a measured trial; steps are timed from one to the next."""
 SLOT_STUDIES = 2
 UNREACHABLE = {True: 1e9, False: 1e-9}
-NO_BUDGET = 1e6
+NO_BUDGET = 1000.0
+"""Seconds that no trial here takes. No more, since an evaluation costs a ten-thousandth of the budget at least."""
 LOOPS = ("hand", "bare")
 """The loop with batches and schedule, and the one without."""
 

@@ -33,7 +33,8 @@ from timetrial.harness.runs.slot import SlotAssignment
 
 CONDITIONS = ("quiet", "loaded", "quiet, concurrent pacer", "loaded, concurrent pacer")
 UNREACHABLE = {True: 1e9, False: 1e-9}
-NO_BUDGET = 1e6
+NO_BUDGET = 1000.0
+"""Seconds that no trial here takes. No more, since an evaluation costs a ten-thousandth of the budget at least."""
 CONCURRENT_SHARE = 0.05
 """Of a core, for a pacer that runs beside the trials."""
 BLOCK = 3

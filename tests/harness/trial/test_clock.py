@@ -81,9 +81,10 @@ def other_programs():
 
 def test_a_busy_loop_of_20_percent_is_found_by_paced_time_and_changes_no_step(arena, tmp_path) -> None:
     ratios = []
+    long = replace(PACED, workload=replace(PACED.workload, eval_every=80), max_steps=640)
     for turn in range(7):
-        plain = run(SLOWED % 1.0, arena, tmp_path / f"plain {turn}", PACED)
-        slowed = run(SLOWED % 1.2, arena, tmp_path / f"slowed {turn}", PACED)
+        plain = run(SLOWED % 1.0, arena, tmp_path / f"plain {turn}", long)
+        slowed = run(SLOWED % 1.2, arena, tmp_path / f"slowed {turn}", long)
         assert (plain.status, slowed.status) == ("budget_exhausted",) * 2, slowed.reason
         ratios.append(slowed.paced_seconds / plain.paced_seconds)
     assert 1.15 < statistics.median(ratios) < 1.25, ratios
