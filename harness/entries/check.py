@@ -7,6 +7,7 @@ from pathlib import Path
 
 from timetrial.harness import UsageError
 from timetrial.harness.entries.committed import CommittedEntry, CommittedResults, metadata_of
+from timetrial.harness.entries.forgery import find_bad_names, find_forgeries
 from timetrial.harness.entries.numbers import boards_by_name, files_with_numbers, find_wrong_numbers
 from timetrial.harness.entries.sources import find_text_problems
 from timetrial.harness.entries.submitting import environment_problems, write_leaderboards
@@ -51,7 +52,7 @@ def _check_entry(entry: CommittedEntry) -> list[str]:
         return [f"corrupt record: {error}"]
     except UsageError as error:
         return [str(error)]
-    problems = find_text_problems(files, entry.entry_file)
+    problems = [*find_bad_names(entry), *find_text_problems(files, entry.entry_file)]
     hashes = said.get("trials", {})
     for key, expected in hashes.items():
         if key not in recorded:
@@ -63,6 +64,7 @@ def _check_entry(entry: CommittedEntry) -> list[str]:
     problems += [problem for trial in recorded.values() for problem in find_contradictions(trial)]
     if not problems and recorded:
         problems += environment_problems(recorded.values())
+        problems += find_forgeries(entry, files, [trial.read_spec() for trial in recorded.values()])
         problems += _check_said(entry, said, files, list(recorded.values()))
     return list(dict.fromkeys(problems)) or ([] if recorded else [f"{entry.trials_file}: no trial"])
 

@@ -1,5 +1,6 @@
 """Adding a complete run of a submission to the committed leaderboard."""
 
+import math
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from timetrial.harness.planning import places
 from timetrial.harness.planning.catalogue import find_submission, hash_source
 from timetrial.harness.planning.configuration import compose
 from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.planning.search_space import Hyperparameters
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.contradictions import find_contradictions
 from timetrial.harness.records.files import TrialFolder
@@ -68,18 +70,29 @@ def _plan_problems(candidate: Candidate) -> list[str]:
     for folder, spec in there.items():
         if folder not in wanted:
             problems.append(f"{folder}: a trial that {candidate.suite} under {candidate.ruleset} does not have")
-        elif difference := _difference(spec, wanted[folder]):
-            problems.append(f"{folder}: {difference}")
+        elif wrong := difference(spec, wanted[folder]):
+            problems.append(f"{folder}: {wrong}")
     return problems
 
 
-def _difference(spec: TrialSpec, wanted: TrialSpec) -> str:
+def difference(spec: TrialSpec, wanted: TrialSpec) -> str:
+    """Say in what a trial differs from what is planned; nothing where that is threads or source alone."""
     wanted = replace(wanted, threads=spec.threads, source_hash=spec.source_hash)
     ours, theirs = spec.to_json(), wanted.to_json()
     for name in ours:
-        if ours[name] != theirs[name]:
+        if ours[name] != theirs[name] and not (name == "hyperparameters" and same_point(ours[name], theirs[name])):
             return f"its {name} is {ours[name]}, and that of the {spec.suite} suite in this clone {theirs[name]}"
     return ""
+
+
+def same_point(one: Hyperparameters, other: Hyperparameters) -> bool:
+    """Whether two points are one, but for the last digits that two processors may compute otherwise."""
+    return one.keys() == other.keys() and all(
+        math.isclose(value, other[name], rel_tol=1e-9)
+        if isinstance(value, float) and isinstance(other[name], float)
+        else value == other[name]
+        for name, value in one.items()
+    )
 
 
 def _source_problems(candidate: Candidate) -> list[str]:

@@ -15,12 +15,13 @@ from timetrial.harness.planning.search_space import (
     parse_hyperparameters,
     parse_search_space,
 )
+from timetrial.harness.planning.source import read_source
 
 TEMPLATE = "template"
 FIELDS = ("author", "description", "references", "licence", "search_space", "hyperparameters")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SubmissionFolder:
     """A submission as it lies on disk: what its `submission.yaml` says, and where its code is."""
 
@@ -76,7 +77,9 @@ def find_submission(name: str) -> SubmissionFolder:
         raise UsageError(_unknown("submission", name, submission_names(), "timetrial list shows all"))
     if not (path / "submission.py").is_file():
         raise UsageError(f"submission {name!r} has no {path / 'submission.py'}: write it, or copy the template's")
-    return read_submission(name, path / "submission.yaml")
+    folder = read_submission(name, path / "submission.yaml")
+    read_source(name, {file.name: file for file in path.glob("*.py")})  # raises where one is no UTF-8
+    return folder
 
 
 def read_submission(name: str, file: Path) -> SubmissionFolder:

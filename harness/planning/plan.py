@@ -16,14 +16,20 @@ def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[Tria
     Submissions take turns within a study, a trial and a workload, so that a machine that slows down slows all of them.
     Raises `UsageError` for unknown names, a submission that does not enter the ruleset, and numbers that make no trial.
     """
+    folders = [find_submission(name) for name in submission_list(config["submission"])]
+    return plan_trials(config, {folder: folder.source_hash() for folder in folders}, device, threads)
+
+
+def plan_trials(
+    config: Mapping[str, Any], folders: Mapping[SubmissionFolder, str], device: str, threads: int
+) -> list[TrialSpec]:
+    """List the trials of a configuration for submissions that were read, with the hashes of their sources."""
     workloads = select_workloads(config)
     ruleset = config["ruleset"]
     studies, trials = (_positive_integer(ruleset[key], f"ruleset.{key}") for key in ("studies", "trials"))
     more_budget, more_steps = (
         _positive_number(ruleset[key], f"ruleset.{key}") for key in ("budget_factor", "step_hint_factor")
     )
-    folders = [find_submission(name) for name in submission_list(config["submission"])]
-    hashes = {folder.name: folder.source_hash() for folder in folders}
     points = {
         (folder.name, k): draw_points(folder, ruleset["name"], k, trials) for folder in folders for k in range(studies)
     }
@@ -33,7 +39,7 @@ def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[Tria
             suite_version=config["suite"]["version"],
             ruleset=ruleset["name"],
             submission=folder.name,
-            source_hash=hashes[folder.name],
+            source_hash=folders[folder],
             workload=workload,
             study=study,
             trial=trial,

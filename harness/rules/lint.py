@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from timetrial.harness.rules.words import (
+    FILE_METHODS,
     FOREIGN_CALLS,
     FOREIGN_MODULES,
     INTROSPECTION,
+    REACHED,
+    SIZES,
     SUSPECT_CALLS,
     SUSPECT_MODULES,
     TASK_NUMBERS,
@@ -20,6 +23,8 @@ from timetrial.harness.rules.words import (
 )
 
 REFUSED, WARNING = "refused", "warning"
+DEEPEST = 4
+"""The names below `timetrial` in `from timetrial.submissions.NAME.module import function`."""
 
 
 @dataclass(frozen=True, order=True)
@@ -61,6 +66,7 @@ class _Reader:
 
     def __init__(self, tree: ast.Module) -> None:
         self.tree = tree
+        self.called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         self.imported: dict[str, str] = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
@@ -70,6 +76,8 @@ class _Reader:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 for alias in node.names:
                     self.imported[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+
+        self.modules = {name.partition(".")[0] for name in self.imported.values()}
 
     def findings(self) -> Iterator[tuple[int, str, str]]:
         for node in ast.walk(self.tree):
@@ -86,10 +94,18 @@ class _Reader:
                     yield from _judge_module(f"{node.module or ''}.{alias.name}", node.level)
             case ast.Attribute() if node.attr in INTROSPECTION:
                 yield REFUSED, f"{node.attr} looks behind the interface: use what model, hyperparameters and task offer"
+            case ast.Attribute() if node.attr in FILE_METHODS:
+                yield REFUSED, f"{node.attr} reaches files: a submission reads and writes none"
+            case ast.Name(id="getattr" | "setattr" | "delattr") if id(node) not in self.called:
+                yield REFUSED, f"hands {node.id} on: write down what is read or set"
             case ast.Attribute() | ast.Name() if isinstance(node.ctx, ast.Load):
                 yield from self._judge_name(node)
             case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[target, *_]):
-                yield from self._judge_patch(target)
+                yield from self._judge_setattr(target)
+            case ast.Call(func=ast.Name(id="getattr"), args=[target, name, *_]):
+                yield from self._judge_getattr(target, name)
+            case ast.Call(func=ast.Attribute(attr="get"), args=[key, *_]) if _mentions(key, TASK_NUMBERS | {"numel"}):
+                yield REFUSED, "looks a value up by a number of the task or of weights, which singles out a workload"
             case ast.Compare():
                 yield from _judge_comparison(node)
             case ast.Subscript() if _mentions(node.slice, TASK_NUMBERS):
@@ -97,6 +113,10 @@ class _Reader:
                     REFUSED,
                     "looks a value up by a number of the task, which singles out a workload",
                 )
+            case ast.Subscript(value=ast.Dict()) if _tells_size(node.slice):
+                yield REFUSED, "looks a value up by a size, which singles out a workload"
+            case ast.Subscript() if _mentions(node.slice, {"numel", "nelement"}) and isinstance(node.ctx, ast.Load):
+                yield REFUSED, "looks a value up by a number of weights, which singles out a workload"
             case ast.Match() if _mentions(node.subject, TASK_NUMBERS | {"shape"}):
                 yield REFUSED, "matches on numbers of the task or shapes, which singles out a workload"
         for target in _assigned(node):
@@ -109,14 +129,29 @@ class _Reader:
         name = self._full_name(node)
         if name is None:
             return
+        first, *others = name.split(".")
+        if others and others[-1] in REACHED and first in self.modules:
+            yield REFUSED, f"reaches {others[-1]} through {first}"
         for rules, severity in ((FOREIGN_CALLS, REFUSED), (SUSPECT_CALLS, WARNING)):
             for start, reason in rules.items():
                 if name == start or (start.endswith(".") and name.startswith(start)):
                     yield severity, f"{name} {reason}"
 
+    def _judge_getattr(self, target: ast.expr, name: ast.expr) -> Iterator[tuple[str, str]]:
+        if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+            yield REFUSED, "reads an attribute whose name is computed: write it down"
+            return
+        attribute = ast.Attribute(target, name.value, ast.Load())
+        yield from self._judge(attribute)
+
+    def _judge_setattr(self, target: ast.expr) -> Iterator[tuple[str, str]]:
+        if isinstance(target, ast.Name) and target.id == "self":
+            return
+        yield REFUSED, f"sets an attribute of {ast.unparse(target)}, which it was given, by name"
+
     def _judge_patch(self, target: ast.expr) -> Iterator[tuple[str, str]]:
         name = self._full_name(target)
-        if name is not None and name.partition(".")[0] in {n.partition(".")[0] for n in self.imported.values()}:
+        if name is not None and name.partition(".")[0] in self.modules:
             yield REFUSED, f"changes {name}, which is not its own"
 
     def _full_name(self, node: ast.expr) -> str | None:
@@ -134,6 +169,11 @@ def _judge_module(name: str, level: int = 0) -> Iterator[tuple[str, str]]:
     if level:
         yield REFUSED, f"imports relatively: write `from timetrial.submissions.{name.strip('.')} import ...`"
         return
+    first, *others = name.split(".")
+    if others and others[-1] in REACHED and first != "timetrial":
+        yield REFUSED, f"imports {others[-1]} through {first}"
+    if first == "timetrial" and others[:1] == ["submissions"] and len(others) > DEEPEST:
+        yield REFUSED, f"imports {name}: a trainee has the files beside submission.py and the modules of submissions/"
     for rules, severity in ((FOREIGN_MODULES, REFUSED), (SUSPECT_MODULES, WARNING)):
         for module, reason in rules.items():
             if name == module or name.startswith(f"{module}."):
@@ -150,13 +190,19 @@ def _judge_comparison(node: ast.Compare) -> Iterator[tuple[str, str]]:
     exact = any(isinstance(operator, ast.Eq | ast.NotEq | ast.In | ast.NotIn | ast.Is) for operator in node.ops)
     if any(_mentions(side, TASK_NUMBERS) for side in sides) and any(isinstance(side, ast.Constant) for side in sides):
         yield (REFUSED if exact else WARNING), "branches on a number of the task, which may single out a workload"
-    elif sizes and any(_mentions(side, {"shape", "numel", "size", "named_parameters", "parameters"}) for side in sides):
+    elif sizes and any(map(_tells_size, sides)):
         number = ", ".join(map(str, sorted(sizes)))
         yield (REFUSED if exact else WARNING), f"branches on a size ({number}), which may single out a workload"
 
 
 def _is_size(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= UNUSUAL_SIZE
+
+
+def _tells_size(node: ast.AST) -> bool:
+    """Whether a shape, a number of weights, or a length stands somewhere in an expression."""
+    called = (part.func for part in ast.walk(node) if isinstance(part, ast.Call))
+    return _mentions(node, SIZES) or any(isinstance(function, ast.Name) and function.id == "len" for function in called)
 
 
 def _mentions(node: ast.AST, names: Iterable[str]) -> bool:

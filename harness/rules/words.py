@@ -5,6 +5,8 @@ _FILES = "reaches files: a submission reads and writes none"
 _PROCESSES = "starts processes or threads: a submission computes in its own process, on the clock"
 _NETWORK = "reaches the network"
 _MEMORY = "reaches memory or code behind Python"
+_THROUGH = "reaches through objects: name what you use"
+_SWITCH = "is a switch for the whole process: how a suite computes is not a submission's to choose"
 _INSIDE = "looks into the running program: use what model, hyperparameters and task offer"
 
 FOREIGN_MODULES = {
@@ -45,6 +47,11 @@ FOREIGN_CALLS = {
     **dict.fromkeys(("sys._getframe", "sys._current_frames", "sys.settrace", "sys.setprofile"), "inspects frames"),
     **dict.fromkeys(("sys.modules", "sys.meta_path", "sys.path"), "reaches other modules"),
     **dict.fromkeys(("torch.set_num_threads", "torch.set_num_interop_threads"), "changes the threads of the trial"),
+    **dict.fromkeys(("operator.attrgetter", "operator.methodcaller", "object.__getattribute__"), _THROUGH),
+    **dict.fromkeys(("torch.set_float32_matmul_precision", "torch.set_flush_denormal"), _SWITCH),
+    **dict.fromkeys(("torch.set_default_dtype", "torch.set_default_device", "torch.set_default_tensor_type"), _SWITCH),
+    **dict.fromkeys(("torch.use_deterministic_algorithms", "torch.set_deterministic_debug_mode"), _SWITCH),
+    **dict.fromkeys(("torch.backends.cuda.sdp_kernel", "torch.backends.cudnn.flags"), _SWITCH),
     **dict.fromkeys(("torch.cuda.Stream", "torch.cuda.stream"), "may leave work for the time when the clock stands"),
 }
 """Names whose use is refused; a name that ends in a dot stands for all below it."""
@@ -60,10 +67,30 @@ SUSPECT_CALLS = {
 
 INTROSPECTION = {
     *("__globals__", "__code__", "__closure__", "__self__", "__func__", "__builtins__", "__subclasses__", "__bases__"),
+    *("__setattr__", "__delattr__", "__getattr__", "__import__", "__class__"),
     *("__loader__", "__spec__", "__dict__", "__mro__", "cell_contents", "__getattribute__", "__reduce__"),
     *("f_back", "f_locals", "f_globals", "tb_frame", "gi_frame", "cr_frame", "get_objects", "get_referrers"),
 }
 """Attributes that lead out of what a submission was given."""
+
+FILE_METHODS = {
+    "from_file",
+    "fromfile",
+    "tofile",
+    "_new_shared_filename",
+    "_new_using_filename",
+    "_share_filename_cpu_",
+}
+"""Methods, of storages and arrays, that read or write a file."""
+
+REACHED = {
+    *("os", "sys", "ctypes", "ctypeslib", "subprocess", "builtins", "inspect", "importlib", "threading", "io"),
+    *("multiprocessing", "socket", "pickle", "mmap", "gc", "_C"),
+}
+"""Modules that other modules have imported, and that nobody reaches through these."""
+
+SIZES = {"shape", "numel", "size", "named_parameters", "parameters", "nelement", "nbytes", "element_size"}
+"""What tells the sizes of a model."""
 
 TASK_NUMBERS = {"step_hint", "batch_size", "training_examples", "budget_seconds"}
 """Attributes of the task that differ from workload to workload."""

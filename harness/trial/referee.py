@@ -88,9 +88,11 @@ def _limit(spec: TrialSpec) -> float:
 
 def _warm_up(spec: TrialSpec, trainee: TraineeProcess, counters: Counters) -> Start:
     """Have the trainee warm up; gives what it has spent, which is known to be too much once a step is timed."""
-    warmup_seconds = trainee.warm_up(_limit(spec))
+    try:
+        warmup_seconds = trainee.warm_up(_limit(spec))
+    finally:
+        counters.isolation = tuple(trainee.isolation)
     counters.warmup_seconds = counters.warmup_seconds or warmup_seconds
-    counters.isolation = tuple(trainee.isolation)
     return Start(spec, trainee.processor_seconds)
 
 

@@ -35,3 +35,29 @@ def ran(arena, tmp_path):
         return result, metrics(Path(tmp_path) / "trial")
 
     return run_text
+
+
+ATTEMPT = """
+import os, sys
+
+def tell(what):
+    os.write(1, (str(what) + "\\n").encode())
+
+try:
+    %s
+    tell("REACHED")
+except BaseException as error:
+    tell("refused: " + repr(error))
+"""
+
+
+@pytest.fixture
+def says(ran, tmp_path):
+    """Run the honest submission after an attempt; gives what the attempt has printed."""
+
+    def attempt(line: str) -> str:
+        result, _ = ran(ATTEMPT % line.replace("\n", "\n    ") + HONEST)
+        assert result.status == "budget_exhausted", (result.reason, result.traceback)
+        return (tmp_path / "trial" / "trainee.log").read_text()
+
+    return attempt

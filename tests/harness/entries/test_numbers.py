@@ -30,7 +30,7 @@ def test_numbers_are_inserted_and_pass_the_check_until_one_is_edited(results, ca
     readme = results / "README.md"
     readme.write_text(text_with((f"trials {BOARD}", "?"), (f"submissions {BOARD}", "?")))
     assert main(["submit", "--rewrite"]) == 0
-    assert [mark["said"] for mark in MARK.finditer(readme.read_text())] == ["16", "2"]
+    assert [mark["said"] for mark in MARK.finditer(readme.read_text())] == ["48", "2"]
     assert main(["submit", "--check"]) == 0
     readme.write_text(readme.read_text().replace(">16<", ">61<"))
     check_fails_naming(capsys, "README.md line 1", f"trials {BOARD} is '16' in the records, and '61' here")

@@ -39,6 +39,7 @@ def test_the_source_of_an_entry_is_restored_as_it_ran(results, tmp_path):
 
 
 def test_the_restored_source_trains_as_the_original_does_bit_for_bit(results, tmp_path):
+    from timetrial.harness.planning.source import read_source
     from timetrial.harness.records.files import TrialFolder
     from timetrial.harness.trial.arena import Arena
     from timetrial.harness.trial.referee import run_trial
@@ -53,7 +54,7 @@ def test_the_restored_source_trains_as_the_original_does_bit_for_bit(results, tm
     for files in (restored(entry.path, tmp_path / "again"), find_submission("adamw").source_files()):
         folder = TrialFolder(tmp_path / f"trial_{len(metrics)}")
         folder.path.mkdir()
-        run_trial(spec, files["submission.py"].read_text(), arena, folder, lambda: False)
+        run_trial(spec, read_source("adamw", files), arena, folder, lambda: False)
         metrics.append([(evaluation.step, evaluation.validation) for evaluation in folder.read_evaluations()])
     arena.close()
     assert metrics[0] == metrics[1] and len(metrics[0]) == 2

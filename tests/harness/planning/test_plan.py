@@ -20,18 +20,18 @@ def test_external_is_five_studies_of_five_trials_on_every_workload() -> None:
     assert len({spec.folder for spec in plan}) == len(plan)
 
 
-def test_self_tuning_is_five_trials_with_three_times_the_budget_and_twice_the_step_hint() -> None:
+def test_self_tuning_is_five_trials_with_more_budget_and_a_longer_plan() -> None:
     external, own = plan_of("suite=mini")[0], plan_of("suite=mini", "ruleset=self_tuning")
     assert len(own) == 5 * 4
     assert {spec.trial for spec in own} == {0}
-    assert own[0].budget_seconds == 3 * external.budget_seconds
-    assert own[0].step_hint == 2 * own[0].workload.step_hint == 2 * external.workload.step_hint
+    assert own[0].budget_seconds == 1.5 * external.budget_seconds
+    assert own[0].step_hint == 1.25 * own[0].workload.step_hint == 1.25 * external.workload.step_hint
     assert len({str(spec.hyperparameters) for spec in own}) == 1
 
 
-def test_quickstart_is_one_study_of_two_trials_without_real_data() -> None:
+def test_quickstart_is_three_studies_of_two_trials_without_real_data() -> None:
     plan = plan_of("suite=quickstart")
-    assert len(plan) == 2 * 4
+    assert len(plan) == 3 * 2 * 4
     assert {spec.data for spec in plan} == {"synthetic"}
 
 
@@ -55,12 +55,11 @@ def test_external_cuts_one_sequence_of_points_into_studies_and_more_trials_are_m
 
 
 def test_horizon_multiplies_the_step_hint_and_is_recorded_with_the_hyperparameters() -> None:
-    plan = plan_of("suite=mini", "submission=[adamw,constant]")
-    by_horizon = {
-        spec.hyperparameters.get("horizon"): spec.step_hint for spec in plan if spec.workload.step_hint == 900
-    }
+    hint = "suite.workloads.small_gpt.step_hint=900"
+    plan = plan_of("suite=mini", "submission=[adamw,constant]", "workloads=[small_gpt]", hint)
+    by_horizon = {spec.hyperparameters.get("horizon"): spec.step_hint for spec in plan}
     assert by_horizon == {0.4: 360, 0.55: 495, 0.7: 630, 0.85: 765, 1.0: 900, None: 900}
-    assert len({spec.protocol for spec in plan}) == 4  # plans of different lengths may be compared
+    assert len({spec.protocol for spec in plan}) == 1  # plans of different lengths may be compared
 
 
 def test_submissions_take_turns_so_that_a_slow_hour_hits_all() -> None:

@@ -35,6 +35,29 @@ BREAKS = {
     "exec('import socket')": REFUSED,
     "__import__('socket')": REFUSED,
     "import torch; torch.set_num_threads(64)": REFUSED,
+    "getattr(task.loss, '__self__')": REFUSED,
+    "getattr(task.loss, '__se' + 'lf__')": REFUSED,
+    "read = getattr": REFUSED,
+    "import operator; operator.attrgetter('loss.__self__')(task)": REFUSED,
+    "from operator import attrgetter as a; a('x')": REFUSED,
+    "import torch; torch.os.listdir('/')": REFUSED,
+    "from torch import os": REFUSED,
+    "import numpy; numpy.ctypeslib.as_array": REFUSED,
+    "import torch; torch._C._set_flush_denormal(True)": REFUSED,
+    "torch.UntypedStorage.from_file('weights', False, 9)": REFUSED,
+    "storage.from_file('weights', False, 9)": REFUSED,
+    "setattr(model, 'forward', cheat)": REFUSED,
+    "setattr(task, 'step_hint', 1)": REFUSED,
+    "if len(p) == 384: lr = 1": REFUSED,
+    "if len(list(model.parameters())) == 62: lr = 1": REFUSED,
+    "lr = {3616: 1, 9999: 2}[sum(p.numel() for p in model.parameters())]": REFUSED,
+    "lr = TABLE[sum(p.numel() for p in model.parameters())]": REFUSED,
+    "lr = TABLE.get(task.step_hint, 1)": REFUSED,
+    "lr = {62: 1}[len(list(model.parameters()))]": REFUSED,
+    "import torch; torch.set_float32_matmul_precision('medium')": REFUSED,
+    "import torch; torch.set_flush_denormal(True)": REFUSED,
+    "import timetrial.submissions.mine.core.impl.deep": REFUSED,
+    "from timetrial.submissions.mine.core.impl import train": REFUSED,
     "if p.shape[0] > 8192: pass": WARNING,
     "import time": WARNING,
     "import torch; torch.manual_seed(0)": WARNING,
@@ -48,9 +71,15 @@ def test_a_break_is_found_at_its_line(line) -> None:
     assert all(f.line == 2 for f in findings)
 
 
-@pytest.mark.parametrize(
-    "line", ["if p.ndim == 2: pass", "if p.shape[0] == 1: pass", "n = task.step_hint // 20", "x[0] = 1"]
-)
+HONEST = [
+    *("if p.ndim == 2: pass", "if p.shape[0] == 1: pass", "n = task.step_hint // 20", "x[0] = 1"),
+    *("if len(p.shape) == 2: pass", "getattr(group, 'lr', 0.1)", "setattr(self, name, 1)", "cache[p.shape] = 1"),
+    *("import math; math.sqrt(2)", "import torch; torch.linalg.qr(x)", "state.get('step', 0)"),
+    *("from timetrial.submissions.mine.parts import build", "x.sum() / x.numel()"),
+]
+
+
+@pytest.mark.parametrize("line", HONEST)
 def test_what_optimizers_do_is_no_finding(line) -> None:
     assert lint_source(line) == []
 

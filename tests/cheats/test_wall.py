@@ -1,0 +1,180 @@
+"""Cheats that would carry something from trial to trial, or take from the machine more than a trial may have."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.cheats.test_breaking import AT_STEP
+from tests.cheats.test_reach import needs
+from tests.harness.trial.tiny import HONEST, run
+from timetrial.harness.planning.places import ROOT
+from timetrial.harness.trial import isolation, referee
+from timetrial.harness.trial.trainee_process import _remove
+
+LIBC = "import ctypes; libc = ctypes.CDLL(None, use_errno=True)"
+CALL = LIBC + "; result = libc.syscall({}); 1 / (result >= 0 or ctypes.get_errno() not in (1, 38))"
+MARKS = {
+    "a System V segment": CALL.format("29, 77, 4096, 0o1666"),
+    "a System V queue": CALL.format("68, 77, 0o1666"),
+    "a POSIX queue": CALL.format("240, b'timetrial', 0o102, 0o666, None"),
+    "the session's keyring": CALL.format("248, b'user', b'weights', b'xx', 2, -3"),
+    "an extended attribute of the weights' file": "[os.setxattr(n, 'user.w', b'1') for n in range(3, 64)]",
+    "a unix socket": "__import__('socket').socket(__import__('socket').AF_UNIX)",
+    "memory with a file": "os.memfd_create('kept')",
+    "a file among the libraries": "open(torch.__file__ + '.mark', 'w')",
+    "a file in the folder for temporary files of the machine": "os.stat({marker!r})",
+}
+OTHERS = {
+    "the limits of the referee": "__import__('resource').prlimit({referee}, 8, (0, 0))",
+    "its own limits through another number": "__import__('resource').prlimit(os.getppid(), 8, (0, 0))",
+    "the cores of the referee": "os.sched_setaffinity({referee}, [0])",
+    "its own cores": "os.sched_setaffinity(0, os.sched_getaffinity(0))",
+    "the priority of the referee": "os.setpriority(os.PRIO_PROCESS, {referee}, 19)",
+    "the memory of another process": CALL.format("310, {referee}, None, 0, None, 0, 0"),
+    "tracing": CALL.format("101, 16, {referee}, 0, 0"),
+    "a user namespace": CALL.format("272, 0x10000000"),
+    "children whose processor time nobody sees": "__import__('signal').signal(17, __import__('signal').SIG_IGN)",
+}
+x86_64 = pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers of system calls are those of x86_64")
+
+
+@x86_64
+@needs(isolation.SYSTEM_CALLS)
+@needs(isolation.DISK)
+@pytest.mark.parametrize("what", MARKS)
+def test_nothing_outlives_an_attempt(what, says, tmp_path) -> None:
+    marker = Path("/tmp") / f"timetrial-mark-{os.getpid()}"
+    marker.touch()
+    line = MARKS[what].format(marker=str(marker)) if "{marker" in MARKS[what] else MARKS[what]
+    said = says(f"import torch\n{line}")
+    marker.unlink()
+    assert "refused" in said and "REACHED" not in said
+
+
+@x86_64
+@needs(isolation.SYSTEM_CALLS)
+@pytest.mark.parametrize("what", OTHERS)
+def test_no_other_process_is_within_reach(what, says) -> None:
+    said = says(OTHERS[what].format(referee=os.getpid()))
+    assert "refused" in said and "REACHED" not in said
+
+
+@needs(isolation.SYSTEM_CALLS)
+def test_a_file_that_stays_cannot_be_marked_by_its_mode_or_times(says) -> None:
+    before = os.stat(torch.__file__)
+    says("import torch\nos.chmod(torch.__file__, 0o600); os.utime(torch.__file__, (1, 1))")
+    after = os.stat(torch.__file__)
+    assert (before.st_mode, before.st_mtime) == (after.st_mode, after.st_mtime)
+
+
+@needs(isolation.SYSTEM_CALLS)
+def test_what_training_needs_is_left(says) -> None:
+    honest = """
+import subprocess, tempfile, threading
+assert subprocess.run(["true"]).returncode == 0
+with tempfile.NamedTemporaryFile() as file: file.write(b"x")
+thread = threading.Thread(target=print); thread.start(); thread.join()
+os.sched_getaffinity(0); __import__('resource').getrlimit(0); open("/proc/cpuinfo").read(10)"""
+    assert "REACHED" in says(honest)
+
+
+@needs(isolation.DISK)
+def test_the_files_of_a_trial_together_have_a_limit(says) -> None:
+    fill = "[open(f'{n}', 'wb').write(bytes(1 << 28)) for n in range(5)]"
+    assert "No space left" in says(fill)
+
+
+@needs(isolation.TASKS)
+def test_the_processes_of_a_trial_together_have_a_limit(arena, tmp_path) -> None:
+    many = "[__import__('threading').Thread(target=signal.pause).start() for _ in range(3000)]"
+    result = run(AT_STEP.format(what=many), arena, tmp_path / "trial")
+    assert result.status == "crashed"
+    assert "start new thread" in result.reason or "more processes and threads" in result.reason
+
+
+def test_the_memory_of_the_processes_of_a_trial_together_has_a_limit(arena, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(referee, "memory_limit", lambda: 1 << 30)
+    shared = "for _ in range(8):\n            if os.fork() == 0: x = torch.ones(50 << 20); signal.pause()"
+    result = run(AT_STEP.format(what=f"{shared}\n        signal.sigtimedwait([], 20)"), arena, tmp_path / "trial")
+    assert result.status == "out_of_memory", result.reason
+    assert "more memory" in result.reason
+
+
+def test_folders_in_each_other_by_the_thousand_are_removed(tmp_path) -> None:
+    deep, here = tmp_path / "deep", os.getcwd()
+    deep.mkdir()
+    try:
+        os.chdir(deep)
+        for _ in range(1500):
+            os.mkdir("x")
+            os.chdir("x")
+        os.chmod(".", 0)
+    finally:
+        os.chdir(here)
+    _remove(str(deep))
+    assert not deep.exists()
+
+
+TELLS = "import os\nprint('HERE', os.listdir('.'), os.getuid(), flush=True)\n"
+DENY = """
+import errno, os, sys
+import pyseccomp as seccomp
+calls = seccomp.SyscallFilter(seccomp.ALLOW)
+for name in ("unshare", "setns", "mount", "pivot_root"):
+    calls.add_rule(seccomp.ERRNO(errno.EPERM), name)
+calls.load()
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+def _trial(tmp_path: Path, *before: str) -> dict:
+    """Run an honest trial in a program of its own, started by what stands `before` it."""
+    command = [*(before or (sys.executable,)), "-m", "tests.cheats.ordinary", str(tmp_path)]
+    environment = os.environ | {"TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        command, input=TELLS + HONEST, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+@needs(isolation.SYSTEM_CALLS)
+def test_a_trial_where_no_namespace_is_allowed_runs_and_says_what_stands(tmp_path) -> None:
+    """As in a container without privileges."""
+    result = _trial(tmp_path, sys.executable, "-c", DENY)
+    assert result["status"] == "budget_exhausted", result["reason"]
+    stands = result["environment"]["isolation"]
+    assert isolation.SYSTEM_CALLS in stands and isolation.SHARED_MEMORY in stands
+    assert isolation.DISK not in stands
+
+
+PRIVATE = """
+mkdir "$1/python" && mount --bind "$2" "$1/python" && mount -t tmpfs -o mode=755 none "$3" && mkdir -p "$2" &&
+mount --bind "$1/python" "$2" && shift 3 &&
+exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --inh-caps=-all "$@"
+"""
+"""Show the interpreter, which may lie where root alone can go, to a user that is not root."""
+
+
+def test_a_trial_of_an_ordinary_user_runs_behind_the_same_wall(tmp_path) -> None:
+    if os.getuid() != 0:
+        result = _trial(tmp_path)
+    else:
+        tmp_path.chmod(0o777)
+        for folder in tmp_path.parents[:2]:
+            folder.chmod(0o755)
+        parents = [Path(sys.base_prefix), *Path(sys.base_prefix).parents]
+        closed = next((str(path) for path in parents if not path.stat().st_mode & 1), None)
+        user = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", sys.executable)
+        if closed is not None:
+            private = ("unshare", "--mount", "sh", "-c", PRIVATE, "sh", str(tmp_path), sys.base_prefix, closed)
+            user = (*private, sys.executable)
+        result = _trial(tmp_path, *user)
+        assert "HERE [] 65534" in result["said"]
+    assert result["status"] == "budget_exhausted", (result["reason"], result["traceback"])
+    assert result["environment"]["isolation"] == sorted(isolation.WALL)
