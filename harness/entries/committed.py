@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from timetrial.harness import UsageError
+from timetrial.harness.entries.lines import read_head, read_points
 from timetrial.harness.entries.sources import check_name, find_text_problems, keep_texts, restore_texts
 from timetrial.harness.planning.catalogue import read_submission
 from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.records.curve import Curve, curve_of
 from timetrial.harness.records.files import (
     CorruptRecord,
     Evaluation,
@@ -31,16 +33,19 @@ PRIVATE = ("host",)
 class CommittedTrial(TrialFolder):
     """One line of a `trials.jsonl`, read like the folder of a trial."""
 
-    def __init__(self, entry: "CommittedEntry", number: int, line: str) -> None:
-        super().__init__(entry.path / f"{entry.trials_file.name}:{number}")
+    def __init__(self, entry: "CommittedEntry", number: int, line: bytes) -> None:
+        self.path = entry.path / f"{entry.trials_file.name}:{number}"
         self.evaluations_file = self.result_file = self.spec_file = self.path
         self.entry = entry
-        self.hash = hashlib.sha256(line.encode()).hexdigest()[:16]
         self._line = line
 
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(self._line).hexdigest()[:16]
+
     @cached_property
-    def _content(self) -> dict[str, Any]:
-        return json.loads(self._line)
+    def _head(self) -> Mapping[str, Any]:
+        return read_head(self._line)
 
     @property
     def is_finished(self) -> bool:
@@ -48,15 +53,23 @@ class CommittedTrial(TrialFolder):
 
     def read_spec(self) -> TrialSpec:
         with reported(self.path):
-            return TrialSpec.from_json(self._content["spec"])
+            return TrialSpec.from_json(self._head["spec"])
 
     def read_result(self) -> Result:
         with reported(self.path):
-            return parse_result(self._content["result"])
+            return parse_result(self._head["result"])
 
     def read_evaluations(self) -> list[Evaluation]:
         with reported(self.path):
-            return [parse_evaluation(given) for given in self._content["evaluations"]]
+            return [parse_evaluation(given) for given in json.loads(self._line)["evaluations"]]
+
+    def read_curve(self) -> tuple[Result, Curve] | None:
+        points = read_points(self._line)
+        if points is None:
+            return super().read_curve()
+        result = self.read_result()
+        self._check_end(result, points[-1].seconds if points else None)
+        return result, curve_of(points)
 
     @property
     def key(self) -> str:
@@ -90,7 +103,7 @@ class CommittedEntry:
     def trials(self) -> list[CommittedTrial]:
         if not self.trials_file.exists():
             return []
-        lines = self.trials_file.read_text().splitlines()
+        lines = self.trials_file.read_bytes().splitlines()
         return [CommittedTrial(self, number, line) for number, line in enumerate(lines, start=1)]
 
     def source_files(self) -> dict[str, Path]:
@@ -160,12 +173,10 @@ class CommittedResults(Run):
         used = {text for entry in self.entries for text in entry.source_files().values()}
         return sorted(set((self.root / "sources").glob("*")) - used)
 
-    @cached_property
-    def _trials(self) -> list[CommittedTrial]:
-        return [trial for entry in self.entries for trial in entry.trials()]
-
-    def trials(self) -> list[CommittedTrial]:
-        return self._trials
+    def trials(self) -> Iterator[CommittedTrial]:
+        """Go through the trials, entry by entry: those of many entries together would fill the memory."""
+        for entry in self.entries:
+            yield from entry.trials()
 
     def source_of(self, folder: CommittedTrial) -> dict[str, Path]:
         return folder.entry.source_files()

@@ -62,7 +62,7 @@ class Calibration:
             workload, target=UNREACHABLE[_implementation(workload).higher_is_better], budget_seconds=NO_BUDGET
         )
         steps = round(HORIZON * workload.step_hint)
-        point = folder.search_space.draw(POINTS)[trial]
+        point = folder.search_space.draw(0, POINTS)[trial]
         return TrialSpec(
             suite=f"calibration-{suite['name']}",
             suite_version=suite["version"],

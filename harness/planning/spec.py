@@ -85,7 +85,8 @@ class TrialSpec:
 
         The hash of the data and the versions of the libraries, known only to the trial's record, come on top.
         """
-        same = {name: value for name, value in asdict(self).items() if name not in _OWN_TO_A_TRIAL}
+        every = {**vars(self), "workload": vars(self.workload)}
+        same = {name: value for name, value in every.items() if name not in _OWN_TO_A_TRIAL}
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:

@@ -9,9 +9,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from timetrial.harness.planning.spec import STATUSES, TrialSpec
+
+if TYPE_CHECKING:
+    from timetrial.harness.records.curve import Curve
 
 Metrics = dict[str, float]
 
@@ -164,10 +167,19 @@ class TrialFolder:
         if not self.is_finished:
             return None
         result, evaluations = self.read_result(), self.read_evaluations()
-        last = evaluations[-1].seconds if evaluations else None
+        self._check_end(result, evaluations[-1].seconds if evaluations else None)
+        return result, evaluations
+
+    def read_curve(self) -> "tuple[Result, Curve] | None":
+        """Read what `read_ending` does, the evaluations as arrays; raises what it does."""
+        from timetrial.harness.records.curve import curve_of  # imports numpy, which a trial's file need not wait for
+
+        ending = self.read_ending()
+        return ending and (ending[0], curve_of(ending[1]))
+
+    def _check_end(self, result: Result, last: float | None) -> None:
         if result.status == "target_reached" and last != result.time_to_target:
             raise CorruptRecord(f"{self.evaluations_file}: its last line is not where {self.result_file} ends")
-        return result, evaluations
 
     def write_checkpoint(self, referee: dict[str, Any], trainee: bytes) -> None:
         """Store the referee's own clock and counters, and the trainee's state as bytes that are never opened."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.spec import WorkloadSpec
-from timetrial.harness.records.files import Evaluation, Metrics
+from timetrial.harness.records.curve import Curve
 
 
 @dataclass(frozen=True)
@@ -16,15 +16,15 @@ class TargetMetric:
     higher_is_better: bool
 
 
-def target_metric(workload: WorkloadSpec, ended: Iterable[tuple[bool, list[Evaluation]]]) -> TargetMetric:
+def target_metric(workload: WorkloadSpec, ended: Iterable[tuple[bool, Curve]]) -> TargetMetric:
     """Find the metric that the target of `workload` is on, from trials that ended by reaching it (True) or the budget.
 
     It is the one by which a trial ends when it comes to the target, and never before. Where trials leave a choice, the
     workload's class is asked, which imports torch. Raises `UsageError` where this clone has no such class.
     """
     possible: set[tuple[str, bool]] | None = None
-    for reached, evaluations in ended:
-        fitting = _fitting_metrics(workload.target, evaluations, reached)
+    for reached, curve in ended:
+        fitting = _fitting_metrics(workload.target, curve, reached)
         possible = fitting if possible is None else possible & fitting
         if len(possible) == 1:
             return TargetMetric(*possible.pop())
@@ -39,18 +39,12 @@ def target_metric(workload: WorkloadSpec, ended: Iterable[tuple[bool, list[Evalu
     return TargetMetric(found.metric, found.higher_is_better)
 
 
-def _fitting_metrics(target: float, evaluations: list[Evaluation], reached: bool) -> set[tuple[str, bool]]:
+def _fitting_metrics(target: float, curve: Curve, reached: bool) -> set[tuple[str, bool]]:
     """List (metric, higher is better) that a trial with these evaluations, and no others, is consistent with."""
-    values = [evaluation.validation for evaluation in evaluations]
-    before = values[:-1]
-    return {
-        (name, higher)
-        for name in set().union(*values)
-        for higher in (True, False)
-        if not any(_past(metrics, name, target, higher) for metrics in before)
-        and (not reached or _past(values[-1], name, target, higher))
-    }
-
-
-def _past(metrics: Metrics, name: str, target: float, higher: bool) -> bool:
-    return name in metrics and (metrics[name] >= target if higher else metrics[name] <= target)
+    found = set()
+    for name, values in zip(curve.metrics, curve.values.T, strict=True):
+        for higher in (True, False):
+            past = values >= target if higher else values <= target
+            if not past[:-1].any() and (past[-1] or not reached):
+                found.add((name, higher))
+    return found

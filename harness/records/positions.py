@@ -1,7 +1,6 @@
 """Where in its search space a trial's hyperparameters lie."""
 
 import math
-from collections.abc import Iterable
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import read_submission
@@ -10,22 +9,13 @@ from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.records.run import Run
 
-Spaces = dict[tuple[str, str], SearchSpace | None]
-"""By submission and hash of its source."""
 
-
-def read_search_spaces(trials: Iterable[tuple[Run, TrialFolder, TrialSpec]]) -> Spaces:
-    """Read the search space of each submission that draws several trials a study, from the source as it ran."""
-    found: Spaces = {}
-    for run, folder, spec in trials:
-        key = (spec.submission, spec.source_hash)
-        if spec.trial and key not in found:
-            try:
-                file = run.source_of(folder)["submission.yaml"]
-                found[key] = read_submission(spec.submission, file).search_space
-            except (UsageError, KeyError):
-                found[key] = None
-    return found
+def read_search_space(run: Run, folder: TrialFolder, submission: str) -> SearchSpace | None:
+    """Read the search space of a submission from the source as a trial ran it; None where it is not there."""
+    try:
+        return read_submission(submission, run.source_of(folder)["submission.yaml"]).search_space
+    except (UsageError, KeyError):
+        return None
 
 
 def positions(spec: TrialSpec, space: SearchSpace | None) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """A run as whoever reads it sees it: its trials, and the copies of the sources that ran."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from timetrial.harness.planning.places import RUNS
@@ -19,8 +20,8 @@ class Run:
     def trial(self, spec: TrialSpec) -> TrialFolder:
         return TrialFolder(self.path / spec.folder)
 
-    def trials(self) -> list[TrialFolder]:
-        """List the planned trials, sorted by path."""
+    def trials(self) -> Iterable[TrialFolder]:
+        """Give the planned trials, sorted by path."""
         return [TrialFolder(file.parent) for file in sorted(self.path.glob("*/*/*/study_*/trial_*/spec.json"))]
 
     @property

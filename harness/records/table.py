@@ -4,11 +4,16 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy
+
 from timetrial.harness import UsageError
+from timetrial.harness.planning.search_space import SearchSpace
 from timetrial.harness.planning.spec import TrialSpec
-from timetrial.harness.records.files import CorruptRecord, Evaluation, Result, TrialFolder
+from timetrial.harness.records.crossing import CLOCKS, Array, crossings, padded
+from timetrial.harness.records.curve import Curve
+from timetrial.harness.records.files import CorruptRecord, Result, TrialFolder
 from timetrial.harness.records.metric import TargetMetric, target_metric
-from timetrial.harness.records.positions import positions, read_search_spaces
+from timetrial.harness.records.positions import positions, read_search_space
 from timetrial.harness.records.run import Run
 
 if TYPE_CHECKING:
@@ -37,16 +42,24 @@ def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     import pandas  # 0.4 s to import, which `--help` need not pay
 
     runs = list(runs)
-    read = [(run, folder, *_row(folder)) for run in runs for folder in run.trials()]
+    read: list[Read] = []
+    spaces: dict[tuple[str, str], SearchSpace | None] = {}
+    for run in runs:
+        for folder in run.trials():
+            spec, row, curve = _row(folder)
+            read.append((spec, row, curve))
+            key = (spec.submission, spec.source_hash)
+            if spec.trial and key not in spaces:
+                spaces[key] = read_search_space(run, folder, spec.submission)
     if not read:
         raise UsageError(f"no trials in {', '.join(str(run.path) for run in runs)}: timetrial run makes some")
-    metrics = _target_metrics([(spec, row, evaluations) for _, _, spec, row, evaluations in read])
-    spaces = read_search_spaces([(run, folder, spec) for run, folder, spec, _, _ in read])
-    rows = []
-    for _, _, spec, row, evaluations in read:
-        row |= _crossing(spec, row, evaluations, metrics[_same_target(spec)])
-        rows.append(row | {"positions": positions(spec, spaces.get((spec.submission, spec.source_hash)))})
-    table = pandas.DataFrame(rows)
+    by_target: dict[tuple[str, str, float], list[Read]] = {}
+    for spec, row, curve in read:
+        row["positions"] = positions(spec, spaces.get((spec.submission, spec.source_hash)))
+        by_target.setdefault(_same_target(spec), []).append((spec, row, curve))
+    for trials in by_target.values():
+        _add_crossings(trials)
+    table = pandas.DataFrame([row for _, row, _ in read])
     key = ["suite", "ruleset", "submission", "workload", "study", "trial"]
     twice = table[table.duplicated(key, keep=False)].sort_values(key)
     if len(twice):
@@ -69,7 +82,11 @@ def check_hardware(trials: "pandas.DataFrame", allow_mixed: bool) -> None:
             )
 
 
-def _row(folder: TrialFolder) -> tuple[TrialSpec, dict[str, Any], list[Evaluation]]:
+Read = tuple[TrialSpec, dict[str, Any], Curve | None]
+"""A trial, its row of the table, and its evaluations where it has ended."""
+
+
+def _row(folder: TrialFolder) -> Read:
     try:
         spec = folder.read_spec()
     except CorruptRecord as error:  # without it nothing is known of the trial, not even its target
@@ -107,12 +124,14 @@ def _row(folder: TrialFolder) -> tuple[TrialSpec, dict[str, Any], list[Evaluatio
         "path": str(folder.path),
     }
     try:
-        ending = folder.read_ending()
-        if ending is not None:
-            return spec, row | _ended(spec, *ending), ending[1]
-        return spec, row | _open(folder), []
+        ended = folder.read_curve()
+        if ended is not None:
+            row |= _ended(*ended)
+            row["protocol"] += f"-{_versions(ended[0])}"
+            return spec, row, ended[1]
+        return spec, row | _open(folder), None
     except CorruptRecord as error:
-        return spec, row | {"reason": f"corrupt record: {error}"}, []
+        return spec, row | {"reason": f"corrupt record: {error}"}, None
 
 
 def _open(folder: TrialFolder) -> dict[str, Any]:
@@ -122,19 +141,22 @@ def _open(folder: TrialFolder) -> dict[str, Any]:
     return {"status": "interrupted", "n_evals": len(evaluations)}
 
 
-def _ended(spec: TrialSpec, result: Result, evaluations: list[Evaluation]) -> dict[str, Any]:
+def _versions(result: Result) -> str:
+    """Say what must be equal beside the specs of two trials that are compared."""
+    return f"{result.data_hash}-torch{(result.environment['libraries']['torch'] or '').split('.')[0]}"
+
+
+def _ended(result: Result, curve: Curve) -> dict[str, Any]:
     reached = result.status == "target_reached"
-    torch_major = (result.environment["libraries"]["torch"] or "").split(".")[0]
     paced = result.paced_seconds is not None
     return {
-        "protocol": f"{spec.protocol}-{result.data_hash}-torch{torch_major}",
         "status": result.status,
         "reason": result.reason or "",
         "time_to_target": result.time_to_target if reached else NOT_REACHED,
         "paced_time_to_target": result.paced_time_to_target if reached and paced else NOT_REACHED,
         "steps_to_target": result.steps_to_target if reached else NOT_REACHED,
-        "eval_index_at_target": len(evaluations) - 1 if reached else -1,
-        "n_evals": len(evaluations),
+        "eval_index_at_target": len(curve) - 1 if reached else -1,
+        "n_evals": len(curve),
         "last_paced": result.paced_seconds if paced else float("nan"),
         "last_seconds": result.seconds,
         "last_step": result.step,
@@ -153,57 +175,50 @@ def _same_target(spec: TrialSpec) -> tuple[str, str, float]:
     return spec.workload.name, spec.workload.implementation, spec.workload.target
 
 
-def _target_metrics(
-    trials: Iterable[tuple[TrialSpec, Mapping[str, Any], list[Evaluation]]],
-) -> dict[tuple[str, str, float], TargetMetric | None]:
-    """Find the metric of each workload's target; None where no record and no class of this clone tells it."""
-    ended: dict[tuple[str, str, float], list[tuple[bool, list[Evaluation]]]] = {}
-    workloads = {}
-    for spec, row, evaluations in trials:
-        workloads[_same_target(spec)] = spec.workload
-        here = ended.setdefault(_same_target(spec), [])
-        if evaluations and row["status"] in COUNTED:
-            here.append((row["status"] == "target_reached", evaluations))
-    found: dict[tuple[str, str, float], TargetMetric | None] = {}
-    for key, workload in workloads.items():
-        try:
-            found[key] = target_metric(workload, sorted(ended[key], key=lambda one: not one[0])) if ended[key] else None
-        except UsageError:
-            found[key] = None
-    return found
+def _find_metric(trials: Iterable[Read]) -> TargetMetric | None:
+    """Find the metric of trials with one target; None where no record and no class of this clone tells it."""
+    trials = list(trials)
+    ended = [(row["status"] == "target_reached", curve) for _, row, curve in trials if _counts(row, curve)]
+    try:
+        return target_metric(trials[0][0].workload, sorted(ended, key=lambda one: not one[0])) if ended else None
+    except UsageError:
+        return None
 
 
-def _crossing(
-    spec: TrialSpec, row: Mapping[str, Any], evaluations: list[Evaluation], metric: TargetMetric | None
-) -> dict[str, Any]:
-    """Give the crossings of the target and the evaluations that they lie between.
+def _counts(row: Mapping[str, Any], curve: Curve | None) -> bool:
+    return bool(curve) and row["status"] in COUNTED
+
+
+def _add_crossings(trials: list[Read]) -> None:
+    """Add to the rows of trials with one target its crossings, and the evaluations that they lie between.
 
     A crossing counts where it is within the budget, although the evaluation after it may be past it.
     """
-    import numpy
+    metric = _find_metric(trials)
+    arrays = [_columns(curve, metric) for _, _, curve in trials]
+    times = None
+    if metric:
+        times = crossings(padded(arrays), trials[0][0].workload.target, metric.higher_is_better).tolist()
+    for i, (spec, row, curve) in enumerate(trials):
+        crossed = dict.fromkeys(CLOCKS, NOT_REACHED)
+        if times and _counts(row, curve):
+            found = dict(zip(CLOCKS, times[i], strict=True))
+            if not found[row["budget_clock"]] > spec.budget_seconds:
+                crossed = found
+        elif row["status"] == "target_reached":  # no metric is known: the evaluation's own time
+            crossed = {"measured": row["time_to_target"], "steps": row["steps_to_target"], "paced": float("nan")}
+        row |= {f"crossing_{clock}": time for clock, time in crossed.items()}
+        row |= {"evaluations": arrays[i], **_named(metric)}
 
-    from timetrial.harness.records.crossing import CLOCKS, crossings
 
-    nan = float("nan")
-    lines = [
-        (
-            e.validation.get(metric.name, nan) if metric else nan,
-            nan if e.paced_seconds is None else e.paced_seconds,
-            *(e.seconds, e.step),
-        )
-        for e in evaluations
-    ]
-    array = numpy.array(lines, float).reshape(-1, 1 + len(CLOCKS))
-    crossed = dict.fromkeys(CLOCKS, NOT_REACHED)
-    if row["status"] in COUNTED and metric and len(array):
-        times = crossings(array[None], spec.workload.target, metric.higher_is_better)[0]
-        crossed = dict(zip(CLOCKS, map(float, times), strict=True))
-        if crossed[row["budget_clock"]] > spec.budget_seconds:
-            crossed = dict.fromkeys(CLOCKS, NOT_REACHED)
-    elif row["status"] == "target_reached":  # no metric is known: the evaluation's own time
-        crossed = {"measured": row["time_to_target"], "steps": row["steps_to_target"], "paced": nan}
-    named = {f"crossing_{clock}": time for clock, time in crossed.items()}
-    return {**named, "evaluations": array, **_named(metric)}
+def _columns(curve: Curve | None, metric: TargetMetric | None) -> Array:
+    """Give the metric and the clocks of each evaluation, (E, 1 + clocks)."""
+    array = numpy.full((len(curve) if curve else 0, 1 + len(CLOCKS)), numpy.nan)
+    if curve:
+        array[:, 1:] = curve.clocks
+        if metric and metric.name in curve.metrics:
+            array[:, 0] = curve.values[:, curve.metrics.index(metric.name)]
+    return array
 
 
 def _named(metric: TargetMetric | None) -> dict[str, Any]:
@@ -214,4 +229,5 @@ def _machine(environment: dict[str, Any]) -> str:
     """Name a machine for people, and so that equal machines have equal names."""
     if environment["device"] == "cuda":
         return environment["gpus"][0].split(",")[0] if environment["gpus"] else "GPU"
-    return f"{environment['processor']}, {environment['threads']} threads"
+    threads = environment["threads"]
+    return f"{environment['processor']}, {threads} thread{'s' * (threads != 1)}"

@@ -131,8 +131,9 @@ def read_boards(
     runs = list(runs)
     trials = read_trials(runs)
     check_hardware(trials, allow_mixed_hardware)
-    folders = {str(folder.path): folder for run in runs for folder in run.trials()}
-    runs_of = {str(folder.path): run for run in runs for folder in run.trials()}
+    read = [(run, folder) for run in runs for folder in run.trials()]
+    folders = {str(folder.path): folder for _, folder in read}
+    runs_of = {str(folder.path): run for run, folder in read}
     boards = []
     for scores in score_leaderboards(trials, clock=clock, allow_incomplete=allow_incomplete):
         here = trials[(trials["suite"] == scores.suite) & (trials["ruleset"] == scores.ruleset)]

@@ -54,6 +54,15 @@ def test_the_product_of_rate_and_decay_has_one_range_for_all_that_have_both_as_s
     assert products == {(3e-4, 1e-2), (1e-4, 3e-3), (1e-5, 3e-4)}, "decoupled; L2; L2 with momentum, ten times longer"
 
 
+def test_decay_without_a_product_is_drawn_only_where_the_rate_is_not_in_it():
+    alone = {
+        name for name, space in SPACES.items()
+        if isinstance(axis := space.axes.get("weight_decay"), Range) and axis.per is None
+    }  # fmt: skip
+    no_rate = {"yellowfin", "prodigy", "schedule_free_prodigy", "dadapt_adam"}
+    assert alone == {"adam", "adadelta", "lars"} | no_rate
+
+
 def test_the_page_shows_a_product_as_it_is_drawn():
     lines = dict(search_space_lines(find_submission("adamw")))
     assert lines["weight_decay x learning_rate"] == "0.0003 to 0.01, log scale"
