@@ -62,14 +62,15 @@ def _enforced() -> Iterator[Line]:
 
 
 def _data(root: Path | None) -> Iterator[Line]:
-    """Try to load every workload of the suite `mini` from real data, from what is here alone."""
+    """Try to load every workload of the suites `mini` and `miniature` from real data, from what is here alone."""
     from timetrial.harness.planning.configuration import compose
     from timetrial.harness.planning.plan import select_workloads
     from timetrial.harness.trial.arena import make_workload
     from timetrial.harness.workload import DataSource, cache_folder
 
     where = root if root is not None else cache_folder()
-    for spec in select_workloads(compose(["suite=mini", "submission=template"])):
+    suites = [select_workloads(compose([f"suite={name}", "submission=template"])) for name in ("miniature", "mini")]
+    for spec in {spec.name: spec for suite in suites for spec in suite}.values():
         try:
             data = make_workload(spec, None).load("train", DataSource("real", where))
             yield (
