@@ -27,6 +27,8 @@ EXPERIMENTS = {
     "trajectories": "paths on problems of two dimensions, the noise floor of a rate, and Reddi's example against Adam",
     "memory": "where the memory of training goes: weights, gradients, optimizer state and activations",
     "learning_rate": "time and best metric against the learning rate, and how wide the band of good rates is",
+    "grokking": "training and validation accuracy on modular division, with decoupled weight decay and with L2",
+    "double_descent": "test error against the size of a model, with a peak where the model can just fit",
 }
 """The experiments, each a module of this package, with a line each."""
 FIGURE, TABLE, PARAGRAPH = "figure.svg", "data.csv", "seen.md"
@@ -137,7 +139,7 @@ def write(name: str, options: Options, finding: Finding, folder: Path) -> list[P
     (folder / TABLE).write_text(text)
     (folder / PARAGRAPH).write_text(finding.paragraph + "\n")
     with plotting():
-        finding.figure().savefig(folder / FIGURE, metadata={"Date": None})
+        finding.figure().savefig(folder / FIGURE, dpi=100, metadata={"Date": None})
     return [folder / FIGURE, folder / TABLE, folder / PARAGRAPH]
 
 
