@@ -9,6 +9,7 @@ from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.records.run import Run
 
+
 def read_search_space(run: Run, folder: TrialFolder, submission: str) -> SearchSpace | None:
     """Read the search space of a submission from the source as a trial ran it; None where it is not there."""
     try:
