@@ -93,12 +93,12 @@ def test_a_program_that_is_killed_leaves_no_process_behind(tmp_path):
     run = tmp_path / "run"
     program: subprocess.Popen = start("run", *overrides(run, steps=100_000), *LOCAL)
     wait_for(lambda: lines_written(run), "the first evaluation")
-    (slot,) = slots_of(program.pid)
-    family = [slot, *trainees_of(slot)]
-    assert len(family) == 2
+    slots = slots_of(program.pid)
+    trainees = [trainee for slot in slots for trainee in trainees_of(slot)]
+    assert slots and trainees
     kill(program.pid)
     program.communicate()
-    wait_for(lambda: not any(_lives(pid) for pid in family), "slot and trainee to end", seconds=20)
+    wait_for(lambda: not any(_lives(pid) for pid in (*slots, *trainees)), "slots and trainees to end", seconds=20)
 
 
 def _lives(pid: int) -> bool:
