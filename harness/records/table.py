@@ -1,7 +1,10 @@
 """The results table: one row for each planned trial, read from the files on disk."""
 
+import contextlib
+import gc
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -44,8 +47,8 @@ def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     runs = list(runs)
     read: list[Read] = []
     spaces: dict[tuple[str, str], SearchSpace | None] = {}
-    for run in runs:
-        for folder in run.trials():
+    with _nothing_collected():
+        for run, folder in ((one, folder) for one in runs for folder in one.trials()):
             spec, row, curve = _row(folder)
             read.append((spec, row, curve))
             key = (spec.submission, spec.source_hash)
@@ -80,6 +83,18 @@ def check_hardware(trials: "pandas.DataFrame", allow_mixed: bool) -> None:
                 f"cannot be compared on the {suite}/{ruleset} leaderboard; score them apart, or give "
                 "--allow-mixed-hardware"
             )
+
+
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keep the garbage collector from going through all rows again and again while they are made."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 Read = tuple[TrialSpec, dict[str, Any], Curve | None]
@@ -165,10 +180,15 @@ def _ended(result: Result, curve: Curve) -> dict[str, Any]:
         "parameters": result.parameters,
         "flags": result.flags,
         "machine": _machine(result.environment),
-        "libraries": json.dumps(result.environment["libraries"], sort_keys=True),
+        "libraries": _json_of(tuple(sorted(result.environment["libraries"].items()))),
         "data_hash": result.data_hash,
         "finished_at": result.finished_at,
     }
+
+
+@cache
+def _json_of(items: tuple[tuple[str, Any], ...]) -> str:
+    return json.dumps(dict(items))
 
 
 def _same_target(spec: TrialSpec) -> tuple[str, str, float]:
