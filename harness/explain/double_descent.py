@@ -119,9 +119,7 @@ def describe(n: dict[str, float], options: Options) -> str:
             continue
         size, threshold = n[f"{model}_peak_size"], n[f"{model}_threshold"]
         if size == 0:
-            sentences.append(
-                f"{title}: no peak of the test error between two lower values, so it did not show."
-            )
+            sentences.append(f"{title}: no peak of the test error between two lower values, so it did not show.")
             continue
         near = "near" if threshold / NEAR <= size <= threshold * NEAR else "not near"
         sentences.append(

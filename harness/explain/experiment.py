@@ -28,7 +28,9 @@ EXPERIMENTS = {
     "memory": "where the memory of training goes: weights, gradients, optimizer state and activations",
     "learning_rate": "time and best metric against the learning rate, and how wide the band of good rates is",
     "grokking": "training and validation accuracy on modular division, with decoupled weight decay and with L2",
+    "initialisation": "activations layer by layer for seven initialisations, and which lets a deep network learn",
     "double_descent": "test error against the size of a model, with a peak where the model can just fit",
+    "growing_rate": "an exponentially growing rate against a constant rate with weight decay, and a control without",
 }
 """The experiments, each a module of this package, with a line each."""
 FIGURE, TABLE, PARAGRAPH = "figure.svg", "data.csv", "seen.md"
