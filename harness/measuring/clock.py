@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -62,25 +63,28 @@ def run_trials(specs: list[TrialSpec], run: RunFolder, config: dict[str, Any], c
     missing = tuple(spec.folder for spec in specs if not run.trial(spec).is_finished)
     slots, _ = slots_and_threads(config["executor"], "cpu")
     bursts_file = run.path / "concurrent_pacer.jsonl"
+    load = os.getloadavg()[0]
     if missing:
         with contextlib.ExitStack() as stack:
             if "loaded" in condition:
-                stack.enter_context(_beside(_keep_busy))
+                stack.enter_context(run_beside(keep_busy))
             if "concurrent" in condition:
-                stack.enter_context(_beside(_pace, _one_of_each(specs), config["data_root"], bursts_file))
+                stack.enter_context(run_beside(_pace, _one_of_each(specs), config["data_root"], bursts_file))
             progress = stack.enter_context(Progress(run.path, specs, done=len(specs) - len(missing)))
             run_locally(SlotAssignment(str(run.path), missing, config["data_root"], None), slots, 1, "cpu", progress)
         if progress.blocked:
             raise UsageError(next(iter(progress.blocked.values())))
     bursts = [json.loads(line) for line in bursts_file.read_text().splitlines()] if bursts_file.exists() else []
-    return [row for spec in specs for row in _rows(run, spec, condition, bursts)]
+    return [row for spec in specs for row in _rows(run, spec, condition, load, bursts)]
 
 
 def _one_of_each(specs: list[TrialSpec]) -> list[TrialSpec]:
     return list({spec.workload.name: spec for spec in specs}.values())
 
 
-def _rows(run: RunFolder, spec: TrialSpec, condition: str, bursts: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _rows(
+    run: RunFolder, spec: TrialSpec, condition: str, load: float, bursts: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
     """Give the stretches of a trial, with what a step of the concurrent pacer has cost while the trial ran."""
     folder = run.trial(spec)
     result, evaluations = folder.read_result(), folder.read_evaluations()
@@ -99,7 +103,9 @@ def _rows(run: RunFolder, spec: TrialSpec, condition: str, bursts: list[dict[str
     steps = [0.0, *(evaluation.step for evaluation in evaluations)]
     for index, ((before, after), evaluation) in enumerate(zip(pairwise(steps), evaluations, strict=True)):
         yield {
+            "suite": f"{spec.suite} version {spec.suite_version}",
             "condition": condition,
+            "load_average": load,
             "workload": spec.workload.name,
             "repeat": spec.trial,
             "index": index,
@@ -110,7 +116,7 @@ def _rows(run: RunFolder, spec: TrialSpec, condition: str, bursts: list[dict[str
 
 
 @contextlib.contextmanager
-def _beside(target: Any, *arguments: Any) -> Iterator[None]:
+def run_beside(target: Any, *arguments: Any) -> Iterator[None]:
     """Run a function in a process of its own, from when it is ready on."""
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
@@ -126,7 +132,7 @@ def _beside(target: Any, *arguments: Any) -> Iterator[None]:
         process.join()
 
 
-def _keep_busy(ready: Any) -> None:
+def keep_busy(ready: Any) -> None:
     """Be the other program: matrix products on one thread, that never end."""
     import torch
 
@@ -166,9 +172,15 @@ def write_table(stretches: Any, output: Path) -> str:
         "Standard deviation of log time over repeats of the same trial, as a root mean square over workloads, and of\n"
         "the worst workload; `moved` is how much longer a trial seems to take on the loaded machine.\n"
         "Made by `python -m timetrial.harness.measuring.clock`; the stretches are in `clock.csv`.\n\n"
-        f"Machine: {environment['processor']}, {environment['cores']} cores. "
-        f"Workloads: {', '.join(sorted(stretches['workload'].unique()))}. "
-        f"Repeats: {', '.join(f'{c} {repeats[c].min()}' for c in stretches['condition'].unique())}.\n\n"
+        f"Machine: {environment['processor']}, {environment['cores']} cores. Suite: {stretches['suite'].iloc[0]}, "
+        f"{', '.join(sorted(stretches['workload'].unique()))}.\n\n"
+        "| condition | repeats | load average before |\n| --- | ---: | ---: |\n"
+        + "".join(
+            f"| {condition} | {repeats[condition].min()} | {own['load_average'].min():.1f} to "
+            f"{own['load_average'].max():.1f} |\n"
+            for condition, own in stretches.groupby("condition")
+        )
+        + "\n"
     )
     lines = ["| clock | " + " | ".join(table.columns) + " |", "| --- " + "| ---: " * len(table.columns) + "|"]
     for clock, row in table.iterrows():

@@ -200,6 +200,9 @@ def spin(seconds):
     while time.thread_time() - began < seconds:
         pass
 
+def nothing():
+    pass
+
 def wait_for_a_child():
     if (pid := os.fork()) == 0:
         spin(0.3)
@@ -237,7 +240,7 @@ def tree():
         process.stdin.flush()
         process.stdout.readline()
 
-    do("dict")  # until it is there
+    do("nothing")  # until it is there
     yield process.pid, do
     process.stdin.close()
     process.wait()
