@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
     failed = False
     root = None if options.data_root is None else Path(options.data_root)
     for what, finding in chain(_machine(), _enforced(), _data(root), _noise()):
-        print(f"{what:24} {finding}", flush=True)
+        print(f"{what:26} {finding}", flush=True)
         failed = failed or finding.startswith("failed")
     return 1 if failed else 0
 
