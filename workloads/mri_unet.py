@@ -88,7 +88,7 @@ class MriUNet(Workload):
 
     metric: ClassVar[str] = "ssim"
     higher_is_better: ClassVar[bool] = True
-    training_sample: ClassVar[int] = 250
+    training_sample: ClassVar[int] = 100
 
     batch_size: int = 32
     levels: int = 2

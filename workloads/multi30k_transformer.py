@@ -166,14 +166,14 @@ class Multi30kTransformer(Workload):
 
     metric: ClassVar[str] = "loss"
     higher_is_better: ClassVar[bool] = False
-    training_sample: ClassVar[int] = 100
+    training_sample: ClassVar[int] = 32
 
     batch_size: int = 32
     vocabulary: int = 2000
     """Subwords, common to both languages."""
     length: int = 32
     """Subwords of the longest sentence, its end included."""
-    translated: int = 24
+    translated: int = 16
     """How many sentences are translated for BLEU in an evaluation."""
     layers: int = 2
     """Blocks of the encoder, and as many of the decoder."""

@@ -80,7 +80,7 @@ class SpokenDigits(Workload):
 
     metric: ClassVar[str] = "word_error_rate"
     higher_is_better: ClassVar[bool] = False
-    training_sample: ClassVar[int] = 100
+    training_sample: ClassVar[int] = 50
 
     batch_size: int = 16
     layers: int = 2

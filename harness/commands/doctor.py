@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
     failed = False
     root = None if options.data_root is None else Path(options.data_root)
     for what, finding in chain(_machine(), _enforced(), _data(root), _noise()):
-        print(f"{what:24} {finding}", flush=True)
+        print(f"{what:26} {finding}", flush=True)
         failed = failed or finding.startswith("failed")
     return 1 if failed else 0
 
@@ -62,14 +62,15 @@ def _enforced() -> Iterator[Line]:
 
 
 def _data(root: Path | None) -> Iterator[Line]:
-    """Try to load every workload of the suite `mini` from real data, from what is here alone."""
+    """Try to load every workload of the suites `mini` and `miniature` from real data, from what is here alone."""
     from timetrial.harness.planning.configuration import compose
     from timetrial.harness.planning.plan import select_workloads
     from timetrial.harness.trial.arena import make_workload
     from timetrial.harness.workload import DataSource, cache_folder
 
     where = root if root is not None else cache_folder()
-    for spec in select_workloads(compose(["suite=mini", "submission=template"])):
+    suites = [select_workloads(compose([f"suite={name}", "submission=template"])) for name in ("miniature", "mini")]
+    for spec in {spec.name: spec for suite in suites for spec in suite}.values():
         try:
             data = make_workload(spec, None).load("train", DataSource("real", where))
             yield (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from timetrial.harness import UsageError
-from timetrial.harness.entries.lines import read_head, read_points
+from timetrial.harness.entries.lines import Line, read_line
 from timetrial.harness.entries.sources import check_name, find_text_problems, keep_texts, restore_texts
 from timetrial.harness.planning.catalogue import read_submission
 from timetrial.harness.planning.spec import TrialSpec
@@ -44,8 +44,8 @@ class CommittedTrial(TrialFolder):
         return hashlib.sha256(self._line).hexdigest()[:16]
 
     @cached_property
-    def _head(self) -> Mapping[str, Any]:
-        return read_head(self._line)
+    def _content(self) -> Line:
+        return read_line(self._line)
 
     @property
     def is_finished(self) -> bool:
@@ -53,21 +53,21 @@ class CommittedTrial(TrialFolder):
 
     def read_spec(self) -> TrialSpec:
         with reported(self.path):
-            return TrialSpec.from_json(self._head["spec"])
+            return TrialSpec.from_json(self._content.spec)
 
     def read_result(self) -> Result:
         with reported(self.path):
-            return parse_result(self._head["result"])
+            return parse_result(self._content.result)
 
     def read_evaluations(self) -> list[Evaluation]:
         with reported(self.path):
             return [parse_evaluation(given) for given in json.loads(self._line)["evaluations"]]
 
     def read_curve(self) -> tuple[Result, Curve] | None:
-        points = read_points(self._line)
+        result = self.read_result()
+        points = self._content.evaluations
         if points is None:
             return super().read_curve()
-        result = self.read_result()
         self._check_end(result, points[-1].seconds if points else None)
         return result, curve_of(points)
 

@@ -1,11 +1,10 @@
 """Reading the lines of `trials.jsonl` quickly, where there are a hundred thousand of them.
 
-`msgspec` decodes what is asked for, checks it against its types, and passes over the rest. It does not know the NaN of
-a trial that diverged. Such a line, and any that is not as it should be, is read the slow way, which says what is wrong.
+`msgspec` decodes a line and checks it against its types. It does not know the NaN of a trial that diverged: such a
+line, and any that is not as it should be, is read the slow way, which says what is wrong.
 """
 
 import json
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -37,30 +36,21 @@ class Point(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     steady_seconds: Number | None = None
 
 
-class _Head(msgspec.Struct):
+class Line(msgspec.Struct, gc=False):
+    """A trial: its spec and result as JSON values, and its evaluations; None where they must be read the slow way."""
+
     spec: dict[str, Any]
     result: dict[str, Any]
+    evaluations: list[Point] | None
 
 
-class _Points(msgspec.Struct):
-    evaluations: list[Point]
+_DECODER = msgspec.json.Decoder(Line)
 
 
-_HEAD, _POINTS = msgspec.json.Decoder(_Head), msgspec.json.Decoder(_Points)
-
-
-def read_head(line: bytes) -> Mapping[str, Any]:
-    """Read "spec" and "result" of a line; raises `ValueError` where it is no JSON."""
+def read_line(line: bytes) -> Line:
+    """Read a line; raises `ValueError`, `TypeError` or `KeyError` where it is none."""
     try:
-        head = _HEAD.decode(line)
-        return {"spec": head.spec, "result": head.result}
+        return _DECODER.decode(line)
     except msgspec.MsgspecError:
-        return json.loads(line)
-
-
-def read_points(line: bytes) -> list[Point] | None:
-    """Read "evaluations" of a line; None where they must be read the slow way."""
-    try:
-        return _POINTS.decode(line).evaluations
-    except msgspec.MsgspecError:
-        return None
+        content = json.loads(line)
+        return Line(content["spec"], content["result"], None)

@@ -81,13 +81,17 @@ class TrialSpec:
 
     @property
     def protocol(self) -> str:
-        """Hash what must be equal for two trials on one workload to be compared (12 hexadecimal digits).
+        """Hash what is `shared` by trials that may be compared (12 hexadecimal digits).
 
         The hash of the data and the versions of the libraries, known only to the trial's record, come on top.
         """
+        return hashlib.sha256(json.dumps(self.shared, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What must be equal for two trials on one workload to be compared, as JSON values."""
         every = {**vars(self), "workload": vars(self.workload)}
-        same = {name: value for name, value in every.items() if name not in _OWN_TO_A_TRIAL}
-        return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:12]
+        return {name: value for name, value in every.items() if name not in _OWN_TO_A_TRIAL}
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

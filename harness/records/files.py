@@ -251,7 +251,8 @@ def parse_evaluation(given: dict[str, Any]) -> Evaluation:
     evaluation = Evaluation(**{**given, "stretch": None if stretch is None else Stretch(**stretch)})
     numbers = {name: getattr(evaluation, name) for name in ("step", "seconds", "peak_memory_bytes")}
     numbers |= {name: value for name in _OPTIONAL_SECONDS if (value := getattr(evaluation, name)) is not None}
-    numbers |= {} if stretch is None else vars(evaluation.stretch)
+    if stretch is not None:
+        numbers |= {f"stretch.{name}": value for name, value in vars(evaluation.stretch).items()}
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
             raise ValueError(f"{name} is {value!r}")

@@ -28,6 +28,8 @@ def target_metric(workload: WorkloadSpec, ended: Iterable[tuple[bool, Curve]]) -
         possible = fitting if possible is None else possible & fitting
         if len(possible) == 1:
             return TargetMetric(*possible.pop())
+        if not possible:
+            break
     from timetrial.harness.workload import workload_class  # imports torch, which takes a second
 
     try:

@@ -1,7 +1,10 @@
 """The results table: one row for each planned trial, read from the files on disk."""
 
+import contextlib
+import gc
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -44,9 +47,10 @@ def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     runs = list(runs)
     read: list[Read] = []
     spaces: dict[tuple[str, str], SearchSpace | None] = {}
-    for run in runs:
-        for folder in run.trials():
-            spec, row, curve = _row(folder)
+    protocols: list[tuple[dict[str, Any], str]] = []
+    with _nothing_collected():
+        for run, folder in ((one, folder) for one in runs for folder in one.trials()):
+            spec, row, curve = _row(folder, protocols)
             read.append((spec, row, curve))
             key = (spec.submission, spec.source_hash)
             if spec.trial and key not in spaces:
@@ -82,11 +86,23 @@ def check_hardware(trials: "pandas.DataFrame", allow_mixed: bool) -> None:
             )
 
 
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keep the garbage collector from going through all rows again and again while they are made."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 Read = tuple[TrialSpec, dict[str, Any], Curve | None]
 """A trial, its row of the table, and its evaluations where it has ended."""
 
 
-def _row(folder: TrialFolder) -> Read:
+def _row(folder: TrialFolder, protocols: list[tuple[dict[str, Any], str]]) -> Read:
     try:
         spec = folder.read_spec()
     except CorruptRecord as error:  # without it nothing is known of the trial, not even its target
@@ -94,7 +110,7 @@ def _row(folder: TrialFolder) -> Read:
     row = {
         "suite": spec.suite,
         "suite_version": spec.suite_version,
-        "protocol": spec.protocol,
+        "protocol": _protocol(spec, protocols),
         "ruleset": spec.ruleset,
         "submission": spec.submission,
         "workload": spec.workload.name,
@@ -141,6 +157,16 @@ def _open(folder: TrialFolder) -> dict[str, Any]:
     return {"status": "interrupted", "n_evals": len(evaluations)}
 
 
+def _protocol(spec: TrialSpec, known: list[tuple[dict[str, Any], str]]) -> str:
+    """Give `spec.protocol`, which takes longer than to find it among the few of a leaderboard, as `known` collects."""
+    shared = spec.shared
+    for other, protocol in known:
+        if other == shared:
+            return protocol
+    known.append((shared, spec.protocol))
+    return known[-1][1]
+
+
 def _versions(result: Result) -> str:
     """Say what must be equal beside the specs of two trials that are compared."""
     return f"{result.data_hash}-torch{(result.environment['libraries']['torch'] or '').split('.')[0]}"
@@ -165,10 +191,15 @@ def _ended(result: Result, curve: Curve) -> dict[str, Any]:
         "parameters": result.parameters,
         "flags": result.flags,
         "machine": _machine(result.environment),
-        "libraries": json.dumps(result.environment["libraries"], sort_keys=True),
+        "libraries": _json_of(tuple(sorted(result.environment["libraries"].items()))),
         "data_hash": result.data_hash,
         "finished_at": result.finished_at,
     }
+
+
+@cache
+def _json_of(items: tuple[tuple[str, Any], ...]) -> str:
+    return json.dumps(dict(items))
 
 
 def _same_target(spec: TrialSpec) -> tuple[str, str, float]:

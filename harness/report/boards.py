@@ -14,6 +14,7 @@ from timetrial.harness.records.table import check_hardware, read_trials
 from timetrial.harness.scoring import Leaderboard, score_leaderboards, score_table
 from timetrial.harness.scoring.present import clock_in_words
 from timetrial.harness.scoring.trials import available_clocks, prepare_trials
+from timetrial.harness.trial.isolation import WALL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +63,15 @@ class Board:
         for row in ended.drop_duplicates(["machine", "libraries"]).itertuples():
             found[f"{row.machine} {row.libraries}"] = self.folders[row.path].read_result().environment
         return list(found.values())
+
+    @cached_property
+    def walls(self) -> dict[str, tuple[str, ...]]:
+        """For each submission, what of `WALL` stood around every one of its trials that has ended."""
+        stood = {name: set(WALL) for name in self.submissions}
+        for row in self.trials[self.trials["machine"].notna()].itertuples():
+            environment = self.folders[row.path].read_result().environment
+            stood[row.submission] &= set(environment.get("isolation", ()))
+        return {name: tuple(what for what in WALL if what in stood[name]) for name in stood}
 
     def metric(self, workload: str) -> TargetMetric:
         """The metric that the target of a workload is on; raises `UsageError` where that cannot be told."""

@@ -10,6 +10,7 @@ from timetrial.harness.scoring.present import (
     with_interval,
     yes,
 )
+from timetrial.harness.trial.isolation import WALL
 
 
 def leaderboard_markdown(board: Board) -> str:
@@ -89,6 +90,11 @@ def _notes(board: Board) -> list[str]:
         for which, of in counts.items()
         if of
     ]
+    missing: dict[str, list[str]] = {}
+    for name, stood in board.walls.items():
+        if unkept := ", ".join(what for what in WALL if what not in stood):
+            missing.setdefault(unkept, []).append(name)
+    notes += [f"made without a wall around {what}: {', '.join(names)}" for what, names in missing.items()]
     return notes + list(board.scores.notes)
 
 

@@ -16,6 +16,7 @@ from timetrial.harness.report.curves import Curve, WorkloadCurves
 from timetrial.harness.report.markdown import memory_of
 from timetrial.harness.scoring import Estimate, Leaderboard, Standing, WorkloadResult
 from timetrial.harness.scoring.profile import BAND_TAUS
+from timetrial.harness.trial.isolation import WALL
 
 
 class Texts:
@@ -242,6 +243,10 @@ def _trust(board: Board) -> dict[str, Any]:
         "environments": [
             {key: value for key, value in environment.items() if key != "host"} for environment in board.environments
         ],
+        "walls": {
+            name: [", ".join(stood), ", ".join(what for what in WALL if what not in stood)]
+            for name, stood in board.walls.items()
+        },
         "statuses": {
             name: {status: int(count) for status, count in statuses[name].items()} for name in board.submissions
         },

@@ -17,7 +17,7 @@ LAYERS = (
     ("rules", "runs"),
     ("report",),
     ("entries",),
-    ("measuring",),
+    ("measuring", "explain"),
     ("commands",),
     ("cli",),
 )

@@ -32,6 +32,7 @@ function drawTrust() {
     parts.push(element("h3", {}, title), machine(environment));
   });
   parts.push(element("h3", {}, "How every trial ended"), statusTable());
+  parts.push(element("h3", {}, "What stood between a submission and the machine"), wallTable());
   for (const [name, trials] of Object.entries(incomplete)) {
     const named = () => [element("ul", {}, ...trials.map((trial) => element("li", {}, trial)))];
     parts.push(lazyFold(`${name} is incomplete: ${trials.length} trials without a result`, named));
@@ -51,6 +52,14 @@ function statusTable() {
   ]);
   const heads = seen.map((status) => status.replaceAll("_", " "));
   return grid(["submission", ...heads, "with an unsteady clock", "with a test metric far from the target"], lines, 1);
+}
+
+function wallTable() {
+  const lines = board().names.map((name) => {
+    const [stood, missing] = board().trust.walls[name];
+    return [name, stood || "nothing", missing ? `⚠ ${missing}` : "nothing"];
+  });
+  return grid(["submission", "kept from it in every trial", "not kept from it"], lines);
 }
 
 function flagged(name, flag) {

@@ -32,8 +32,8 @@ def test_numbers_are_inserted_and_pass_the_check_until_one_is_edited(results, ca
     assert main(["submit", "--rewrite"]) == 0
     assert [mark["said"] for mark in MARK.finditer(readme.read_text())] == ["48", "2"]
     assert main(["submit", "--check"]) == 0
-    readme.write_text(readme.read_text().replace(">16<", ">61<"))
-    check_fails_naming(capsys, "README.md line 1", f"trials {BOARD} is '16' in the records, and '61' here")
+    readme.write_text(readme.read_text().replace(">48<", ">84<"))
+    check_fails_naming(capsys, "README.md line 1", f"trials {BOARD} is '48' in the records, and '84' here")
 
 
 def test_a_new_entry_changes_the_numbers_and_says_so(results, capsys):

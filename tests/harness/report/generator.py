@@ -13,7 +13,8 @@ from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.configuration import compose
 from timetrial.harness.planning.plan import make_plan
 from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
-from timetrial.harness.records.files import Evaluation, Result, TrialFolder
+from timetrial.harness.records.files import Evaluation, Result, Stretch, TrialFolder
+from timetrial.harness.records.pace import paced_seconds
 from timetrial.harness.runs.folder import RunFolder
 
 MACHINE = {
@@ -44,6 +45,9 @@ WORKLOADS = (
     workload("modular_division", "Accuracy", 0.99, 14, 800, 50),
 )
 
+PACED_WORKLOADS = tuple(dataclasses.replace(spec, pace_seconds=0.01) for spec in WORKLOADS)
+"""The same with a pacer beside them."""
+
 
 @dataclass(frozen=True)
 class Algorithm:
@@ -62,6 +66,8 @@ class Algorithm:
     """Per workload, a factor on `speed`."""
     statuses: dict[tuple[str, int, int], str] = field(default_factory=dict)
     """Per (workload, study, trial), a status other than the one that comes of its speed."""
+    slowness: float = 1.0
+    """How many times slower the machine was when it ran, which a pacer notices."""
     description: str = "A made-up training algorithm."
     references: tuple[str, ...] = ("Doe 2024, A paper, https://example.org/paper",)
     author: str = "The tests"
@@ -182,8 +188,11 @@ def write_trial(
     status = algorithm.statuses.get((spec.workload.name, spec.study, spec.trial))
     if status in ("missing", "interrupted"):
         return
-    unsteady = generator.random() < 0.01
+    paced = spec.workload.pace_seconds is not None
+    unsteady = generator.random() < 0.01 and not paced
     evaluations = _evaluations(spec, algorithm, generator, 1.2 if unsteady else 1.01)
+    if paced:
+        evaluations = _with_stretches(evaluations, spec.workload.pace_seconds, algorithm.slowness)
     reached = _reaches(spec.workload, evaluations[-1]) and status is None
     if status is None:
         status = "target_reached" if reached else "budget_exhausted"
@@ -195,6 +204,8 @@ def write_trial(
         reason=None if status in ("target_reached", "budget_exhausted") else f"made up: {status}",
         traceback=None,
         time_to_target=last.seconds if reached else None,
+        paced_time_to_target=last.paced_seconds if reached else None,
+        paced_seconds=last.paced_seconds,
         steady_time_to_target=last.steady_seconds if reached else None,
         steps_to_target=last.step if reached else None,
         seconds=last.seconds,
@@ -241,6 +252,18 @@ def _evaluations(
                 worse = {**metrics, metric: workload.target + (0.01 if metric == "loss" else -0.01)}
                 evaluations[-1] = dataclasses.replace(evaluations[-1], validation=worse)
             return evaluations
+
+
+def _with_stretches(evaluations: list[Evaluation], pace: float, slowness: float) -> list[Evaluation]:
+    """Measure evaluations again on a machine that is slower, with a pacer beside them."""
+    starts = [0.0, *(evaluation.seconds for evaluation in evaluations)]
+    lengths = [slowness * seconds for seconds in np.diff(starts).tolist()]
+    stretches = [Stretch(length, length, 0.0, pace * slowness, pace * slowness) for length in lengths]
+    clocks = zip(np.cumsum(lengths).tolist(), np.cumsum(list(paced_seconds(stretches, pace))).tolist(), strict=True)
+    return [
+        dataclasses.replace(evaluation, seconds=seconds, paced_seconds=paced, stretch=stretch, steady_seconds=None)
+        for evaluation, (seconds, paced), stretch in zip(evaluations, clocks, stretches, strict=True)
+    ]
 
 
 def _metric(workload: WorkloadSpec) -> str:

@@ -117,3 +117,9 @@ def test_a_page_of_thirty_submissions_is_at_most_a_megabyte(tmp_path):
     write_report(read_boards([find_run(str(tmp_path / "run"))]), tmp_path, formats=())
     page = tmp_path / "leaderboard.html"
     assert page.stat().st_size <= 1_000_000
+
+
+def test_entries_made_without_the_whole_wall_are_marked(report) -> None:
+    text = (report / "leaderboard.md").read_text()
+    (mark,) = [line for line in text.splitlines() if "made without a wall around" in line]
+    assert "system calls" in mark

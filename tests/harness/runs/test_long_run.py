@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.runs.tiny_runs import LOCAL, children, overrides, slots_of, start
+from tests.harness.runs.tiny_runs import LOCAL, forkservers_of, overrides, slots_of, start
 
 TRIALS = int(os.environ.get("TIMETRIAL_LONG_RUN", "60"))
 
@@ -42,7 +42,7 @@ def test_memory_and_open_files_do_not_grow_from_a_tenth_of_the_trials_to_the_las
 def _state(program: int) -> list[tuple[int, int]]:
     """Give memory and open files of the program, its slot, and the forkserver of the slot."""
     (slot,) = slots_of(program)
-    forkserver = max(children(slot))  # started after the resource tracker
+    (forkserver,) = forkservers_of(slot)
     return [(_resident_bytes(pid), len(os.listdir(f"/proc/{pid}/fd"))) for pid in (program, slot, forkserver)]
 
 

@@ -138,9 +138,14 @@ def slots_of(program: int) -> list[int]:
     return [pid for pid in children(program) if b"timetrial.harness.runs.slot" in _command_line(pid)]
 
 
+def forkservers_of(slot: int) -> list[int]:
+    """List the processes that the trainees of a slot start from: one, once a trial has begun."""
+    return [pid for pid in children(slot) if b"forkserver" in _command_line(pid)]
+
+
 def trainees_of(slot: int) -> list[int]:
     """List the processes at the bottom: below the forkserver of a slot, and what stands between."""
-    below = [pid for child in children(slot) if b"forkserver" in _command_line(child) for pid in _descendants(child)]
+    below = [pid for child in forkservers_of(slot) for pid in _descendants(child)]
     return [pid for pid in below if not children(pid)]
 
 

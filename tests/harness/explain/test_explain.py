@@ -1,0 +1,73 @@
+"""The verb: its list, its options and its files; and the training loop that experiments and notebooks share."""
+
+import dataclasses
+
+import pandas
+import pytest
+
+from timetrial.harness import UsageError
+from timetrial.harness.cli import main
+from timetrial.harness.explain import experiment, gallery
+from timetrial.harness.explain.loop import Training, find_workload
+from timetrial.harness.workload import DataSource
+
+
+def test_alone_it_lists_the_experiments_with_a_line_each(capsys):
+    assert main(["explain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(experiment.EXPERIMENTS)
+
+
+@pytest.mark.parametrize("name", experiment.EXPERIMENTS)
+def test_every_experiment_has_options_that_can_be_read(name):
+    module = experiment.find_experiment(name)
+    defaults = module.Options()
+    assert experiment.command(name, defaults) == f"timetrial explain {name}"
+    assert experiment.read_options(module.Options, ["seed=3"])[0] == dataclasses.replace(defaults, seed=3)
+
+
+@pytest.mark.parametrize(
+    "given, told",
+    [
+        (["norm"], "did you mean norms?"),
+        (["norms", "sizes"], "write key=value"),
+        (["norms", "size=3"], "did you mean sizes?"),
+        (["norms", "rows=many"], "rows is 'many'"),
+        (["norms", "rows=-1"], "rows is '-1'"),
+        (["norms", "seed=1", "seed=2"], "given twice"),
+        (["norms", "data=other"], "choose real or synthetic"),
+        (["norms", "--gallery"], "give no name"),
+    ],
+)
+def test_bad_input_is_one_line_that_says_what_to_do(given, told, capsys):
+    assert main(["explain", *given]) == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
+
+
+def test_an_experiment_writes_figure_numbers_and_paragraph_and_the_gallery_shows_them(tmp_path, capsys):
+    output = tmp_path / "norms"
+    assert main(["explain", "norms", "sizes=16,8", f"output={output}"]) == 0
+    paragraph = (output / "seen.md").read_text()
+    assert paragraph in capsys.readouterr().out
+    head = (output / "data.csv").read_text().splitlines()[:2]
+    assert head[0] == "# timetrial explain norms sizes=16,8" and "torch 2" in head[1]
+    assert len(pandas.read_csv(output / "data.csv", comment="#")) > 100
+    assert (output / "figure.svg").stat().st_size < 200_000
+    page = gallery.write_gallery(tmp_path).read_text()
+    assert paragraph.strip() in page and "norms/figure.svg" in page and "norms sizes=16,8" in page
+
+
+def test_an_empty_gallery_says_what_makes_one(tmp_path):
+    with pytest.raises(UsageError, match="timetrial explain NAME"):
+        gallery.write_gallery(tmp_path)
+
+
+def test_the_loop_gives_the_same_run_for_a_seed_and_lowers_the_loss():
+    workload = find_workload("quickstart", "fashion_mnist_mlp")
+    losses = []
+    for seed in (1, 1, 2):
+        training = Training(workload, "adamw", steps=30, source=DataSource("synthetic"), seed=seed)
+        losses.append([training.loss for _ in training.run(30)])
+    assert losses[0] == losses[1] != losses[2]
+    assert losses[0][-1] < 0.8 * losses[0][0]
