@@ -99,7 +99,7 @@ def test_the_processes_of_a_trial_together_have_a_limit(arena, tmp_path) -> None
 
 def test_the_memory_of_the_processes_of_a_trial_together_has_a_limit(arena, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(referee, "memory_limit", lambda: 1 << 30)
-    shared = "for _ in range(8):\n            if os.fork() == 0: x = torch.ones(50 << 20); signal.pause()"
+    shared = "for _ in range(16):\n            if os.fork() == 0: x = torch.ones(20 << 20); signal.pause()"
     result = run(AT_STEP.format(what=f"{shared}\n        signal.sigtimedwait([], 20)"), arena, tmp_path / "trial")
     assert result.status == "out_of_memory", result.reason
     assert "more memory" in result.reason
