@@ -18,8 +18,8 @@ def test_a_study_of_one_evaluation_is_a_point():
 
 def test_the_metric_of_a_target_is_found_in_the_records(tmp_path):
     run = write_run(tmp_path, [Algorithm("one")], studies=1, trials=1)
-    folders = {folder.read_spec().workload.name: folder for folder in run.trials()}
-    trials = {name: [(f.read_result().status == "target_reached", f.read_curve())] for name, f in folders.items()}
+    ended = {folder.read_spec().workload.name: folder.read_curve() for folder in run.trials()}
+    trials = {name: [(result.status == "target_reached", curve)] for name, (result, curve) in ended.items()}
     found = {spec.name: target_metric(spec, trials[spec.name]) for spec in WORKLOADS}
     assert found["small_gpt"] == TargetMetric("loss", False)
     assert found["cifar_resnet"] == TargetMetric("accuracy", True)
