@@ -25,7 +25,7 @@ TINY = (
     "executor.threads=1",
     "device=cpu",
 )
-LOCAL = (*TINY, "executor=local")
+LOCAL = (*TINY, "executor=local", "executor.slots=1")
 
 SLEEPY = """
 import time
