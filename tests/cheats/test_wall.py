@@ -153,12 +153,18 @@ def test_a_trial_where_no_namespace_is_allowed_runs_and_says_what_stands(tmp_pat
     assert isolation.DISK not in stands
 
 
-PRIVATE = """
-mkdir "$1/python" && mount --bind "$2" "$1/python" && mount -t tmpfs -o mode=755 none "$3" && mkdir -p "$2" &&
-mount --bind "$1/python" "$2" && shift 3 &&
-exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --inh-caps=-all "$@"
-"""
-"""Show the interpreter, which may lie where root alone can go, to a user that is not root."""
+def _opened(folders: list[Path], beside: Path) -> tuple[str, ...]:
+    """Give the start of a command that shows `folders`, which may lie where root alone can go, to every user.
+
+    In mounts of its own, each folder on the way that is closed to others is covered by an empty one that is open.
+    """
+    ways = [[*reversed(folder.parents), folder] for folder in folders]
+    closed = {str(next((path for path in way if not path.stat().st_mode & 1), "")) for way in ways} - {""}
+    kept = {str(folder): beside / f"opened_{number}" for number, folder in enumerate(folders)}
+    lines = [f"mkdir {at} && mount --bind {folder} {at}" for folder, at in kept.items()]
+    lines += [f"mount -t tmpfs -o mode=755 none {path}" for path in sorted(closed)]
+    lines += [f"mkdir -p {folder} && mount --bind {at} {folder}" for folder, at in kept.items()]
+    return ("unshare", "--mount", "sh", "-ec", "\n".join([*lines, f"cd {ROOT}", 'exec "$@"']), "sh")
 
 
 def test_a_trial_of_an_ordinary_user_runs_behind_the_same_wall(tmp_path) -> None:
@@ -168,13 +174,18 @@ def test_a_trial_of_an_ordinary_user_runs_behind_the_same_wall(tmp_path) -> None
         tmp_path.chmod(0o777)
         for folder in tmp_path.parents[:2]:
             folder.chmod(0o755)
-        parents = [Path(sys.base_prefix), *Path(sys.base_prefix).parents]
-        closed = next((str(path) for path in parents if not path.stat().st_mode & 1), None)
-        user = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", sys.executable)
-        if closed is not None:
-            private = ("unshare", "--mount", "sh", "-c", PRIVATE, "sh", str(tmp_path), sys.base_prefix, closed)
-            user = (*private, sys.executable)
-        result = _trial(tmp_path, *user)
+        private = _opened([Path(sys.base_prefix), ROOT], beside=tmp_path)
+        user = (
+            "setpriv",
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "--no-new-privs",
+            "--inh-caps=-all",
+        )
+        result = _trial(tmp_path, *private, *user, sys.executable)
         assert "HERE [] 65534" in result["said"]
     assert result["status"] == "budget_exhausted", (result["reason"], result["traceback"])
     assert result["environment"]["isolation"] == sorted(isolation.WALL)

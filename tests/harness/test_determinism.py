@@ -1,6 +1,7 @@
 """What decides a score does not depend on the order, the number or the interruption of trials."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +91,19 @@ def test_another_study_starts_elsewhere(arenas, tmp_path) -> None:
     )
 
 
+@pytest.fixture
+def imports_restored(monkeypatch):
+    """Take back what `load_submission` does to the imports of a process: it is made for a trainee, which ends with it."""
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    ours = "timetrial.submissions"
+    before = {name: module for name, module in sys.modules.items() if name == ours or name.startswith(f"{ours}.")}
+    yield
+    for name in [name for name in sys.modules if name == ours or name.startswith(f"{ours}.")]:
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+@pytest.mark.usefixtures("imports_restored")
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_a_study_starts_every_submission_from_the_same_weights_and_batches(workload, arenas) -> None:
     from timetrial.harness.trial.referee import _assign
