@@ -78,7 +78,8 @@ class CifarResNet(Workload):
     depth: int = 32
     """Layers: 6 n + 2 for n blocks in each of three stages."""
     width: int = 16
-    """Channels of the first stage."""
+    """Channels of the first stage: 8 or more. Torch 2.15 crashes in the backward pass of narrower ones on processors
+    without AVX-512."""
     stem_stride: int = 1
     """2 halves the resolution at once: four times the channels for the cost, which use a core better."""
     activation: str = "relu"

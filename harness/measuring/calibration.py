@@ -1,6 +1,6 @@
 """Calibration: where the targets and budgets of a suite come from.
 
-Reference submissions are tuned on every workload with `POINTS` quasi-random points each, with schedules that plan for
+Reference submissions are tuned on every workload with `POINTS` quasi-random points, with schedules that plan for
 `HORIZON` of the step hint and end there. The best point of each is run again with `SEEDS` other seeds. The target is
 what AdamW reaches with `ENOUGH` of these seeds, so races are decided when a schedule is over. Where the target is given
 (grokking), the table says how many seeds reach it. The budget is `BUDGET` times what the step hint costs AdamW: whoever
@@ -28,6 +28,7 @@ from timetrial.harness.runs.slot import SlotAssignment
 
 REFERENCES = ("momentum", "adamw", "muon")
 POINTS = 20
+"""Points that are tried of AdamW, which sets the target; the others, which check it, have half as many."""
 SEEDS, ENOUGH = 5, 4
 HORIZON = 0.7
 """The share of the step hint after which a tuned AdamW reaches the target."""
@@ -49,6 +50,7 @@ class Calibration:
     device: str
     slots: int
     threads: int
+    references: tuple[str, ...] = REFERENCES
 
     @property
     def run(self) -> RunFolder:
@@ -96,12 +98,16 @@ class Calibration:
 
 def calibrate(calibration: Calibration, workload: WorkloadSpec) -> list[dict[str, Any]]:
     """Tune the references on `workload`, run the best point of each on other seeds; gives a row for each evaluation."""
-    search = [calibration.trial(s, workload, 0, i) for i in range(POINTS) for s in REFERENCES]
+    references = calibration.references
+    points = {name: POINTS if name == "adamw" else POINTS // 2 for name in references}
+    search = [calibration.trial(name, workload, 0, i) for i in range(POINTS) for name in references if i < points[name]]
     calibration.execute(search)
     rows = [row for spec in search for row in _rows(calibration.run, spec, "search")]
     higher = _implementation(workload).higher_is_better
-    best = {s: _best_point([row for row in rows if row["submission"] == s], higher) for s in REFERENCES}
-    confirm = [calibration.trial(s, workload, seed, best[s]) for seed in range(1, SEEDS + 1) for s in REFERENCES]
+    best = {name: _best_point([row for row in rows if row["submission"] == name], higher) for name in references}
+    confirm = [
+        calibration.trial(name, workload, seed, best[name]) for seed in range(1, SEEDS + 1) for name in references
+    ]
     calibration.execute(confirm)
     return rows + [row for spec in confirm for row in _rows(calibration.run, spec, "confirm")]
 
@@ -116,7 +122,8 @@ def _rows(run: RunFolder, spec: TrialSpec, phase: str) -> list[dict[str, Any]]:
     """List the evaluations of a trial; none where it diverged or failed at once."""
     metric = _implementation(spec.workload).metric
     evaluations = run.trial(spec).read_evaluations()
-    starts = [0.0, *(evaluation.seconds for evaluation in evaluations)]
+    seconds = [e.seconds if e.paced_seconds is None else e.paced_seconds for e in evaluations]  # as budgets are
+    starts = [0.0, *seconds]
     steps = [0.0, *(evaluation.step for evaluation in evaluations)]
     return [
         {
@@ -129,7 +136,7 @@ def _rows(run: RunFolder, spec: TrialSpec, phase: str) -> list[dict[str, Any]]:
             "validation": evaluation.validation[metric],
             "train": evaluation.train[metric],
             "test": None if evaluation.test is None else evaluation.test[metric],
-            "seconds_per_step": (evaluation.seconds - starts[i]) / (evaluation.step - steps[i]),
+            "seconds_per_step": (seconds[i] - starts[i]) / (evaluation.step - steps[i]),
             **spec.hyperparameters,
         }
         for i, evaluation in enumerate(evaluations)
@@ -174,7 +181,8 @@ def steps_to(rows: "Any", target: float, higher_is_better: bool) -> "Any":
     reached = confirm[confirm["validation"] >= target if higher_is_better else confirm["validation"] <= target]
     first = reached.groupby(["submission", "study"])["step"].min()
     table = first.groupby("submission").agg(["median", "min", "max", "count"])
-    return table.reindex(list(REFERENCES)).rename(columns={"count": f"reached_of_{SEEDS}"})
+    run = [name for name in REFERENCES if name in set(rows["submission"])]
+    return table.reindex(run).rename(columns={"count": f"reached_of_{SEEDS}"})
 
 
 def _implementation(workload: WorkloadSpec) -> Any:
@@ -193,11 +201,15 @@ def main() -> int:
         epilog="example: scripts/calibrate suite=mini data_root=DIR",
     )
     parser.add_argument("overrides", nargs="+", metavar="key=value", help="as of timetrial run; needs suite=NAME")
+    parser.add_argument(
+        "--adamw-only", action="store_true", help="adamw alone: the target, without a look at who else reaches it"
+    )
     options = parser.parse_args()
     try:
         config = compose([*options.overrides, "submission=adamw"])
         device = choose_device(config["device"])
-        calibration = Calibration(config, device, *slots_and_threads(config["executor"], device))
+        references = ("adamw",) if options.adamw_only else REFERENCES
+        calibration = Calibration(config, device, *slots_and_threads(config["executor"], device), references)
         output = RESULTS / "calibration" / config["suite"]["name"]
         output.mkdir(parents=True, exist_ok=True)
         for workload in select_workloads(config):

@@ -93,7 +93,7 @@ def test_another_study_starts_elsewhere(arenas, tmp_path) -> None:
 
 @pytest.fixture
 def imports_restored(monkeypatch):
-    """Take back what `load_submission` does to the imports of a process: it is made for a trainee, which ends with it."""
+    """Take back what `load_submission` does to the imports: it is made for a trainee, which then ends."""
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     ours = "timetrial.submissions"
     before = {name: module for name, module in sys.modules.items() if name == ours or name.startswith(f"{ours}.")}

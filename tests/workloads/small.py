@@ -19,7 +19,7 @@ from timetrial.workloads.tox21_gnn import Tox21Gnn
 
 WORKLOADS = {
     "fashion_mnist_mlp": FashionMnistMlp(hidden=(32, 24), batch_size=16),
-    "cifar_resnet": CifarResNet(depth=8, width=4, batch_size=16, validation_examples=300),
+    "cifar_resnet": CifarResNet(depth=8, width=8, batch_size=16, validation_examples=300),
     "small_gpt": SmallGpt(layers=2, width=32, heads=2, context=16, batch_size=8, validation_examples=2000),
     "modular_division": ModularDivision(modulus=13, layers=1, width=32, heads=2, batch_size=32),
     "adult_dlrm": AdultDlrm(embedding=4, bottom=16, top=16, batch_size=16),

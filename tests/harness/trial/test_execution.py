@@ -16,7 +16,7 @@ from timetrial.harness.trial.arena import Arena
 from timetrial.harness.workload import Batch
 from timetrial.workloads.cifar_resnet import CifarResNet
 
-WORKLOAD = CifarResNet(depth=8, width=4, batch_size=6)
+WORKLOAD = CifarResNet(depth=8, width=8, batch_size=6)
 
 
 def record_on_cpu(function):
