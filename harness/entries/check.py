@@ -2,11 +2,11 @@
 
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from timetrial.harness import UsageError
-from timetrial.harness.entries.committed import CommittedEntry, CommittedResults, metadata_of
+from timetrial.harness.entries.committed import CommittedEntry, CommittedResults, CommittedTrial, metadata_of
 from timetrial.harness.entries.forgery import find_bad_names, find_forgeries
 from timetrial.harness.entries.numbers import boards_by_name, files_with_numbers, find_wrong_numbers
 from timetrial.harness.entries.sources import find_text_problems
@@ -47,26 +47,33 @@ def _check_entry(entry: CommittedEntry) -> list[str]:
     try:
         said = entry.read()
         recorded = {trial.key: trial for trial in entry.trials()}
+        beside = {trial.key: trial for trial in entry.beside()}
         files = entry.source_files()
     except CorruptRecord as error:
         return [f"corrupt record: {error}"]
     except UsageError as error:
         return [str(error)]
     problems = [*find_bad_names(entry), *find_text_problems(files, entry.entry_file)]
-    hashes = said.get("trials", {})
-    for key, expected in hashes.items():
-        if key not in recorded:
-            problems.append(f"{entry.trials_file}: trial {key} is missing")
-        elif recorded[key].hash != expected:
-            problems.append(f"{recorded[key].path}: the record of trial {key} was changed after it was submitted")
-    problems += [f"{recorded[key].path}: trial {key} was added by hand" for key in recorded if key not in hashes]
+    problems += _changed(entry.trials_file, recorded, said.get("trials", {}))
+    problems += _changed(entry.reference_file, beside, said.get("reference", {}))
     problems += [f"{entry.trials_file}: trial {key} is missing" for key in _planned(entry, said) if key not in recorded]
-    problems += [problem for trial in recorded.values() for problem in find_contradictions(trial)]
+    together = [*recorded.values(), *beside.values()]
+    problems += [problem for trial in together for problem in find_contradictions(trial)]
     if not problems and recorded:
-        problems += environment_problems(recorded.values())
+        problems += environment_problems(together)
         problems += find_forgeries(entry, files, [trial.read_spec() for trial in recorded.values()])
         problems += _check_said(entry, said, files, list(recorded.values()))
     return list(dict.fromkeys(problems)) or ([] if recorded else [f"{entry.trials_file}: no trial"])
+
+
+def _changed(file: Path, recorded: Mapping[str, CommittedTrial], hashes: Mapping[str, str]) -> Iterator[str]:
+    """Compare the lines of a file with the hashes that `entry.json` has of them."""
+    for key, expected in hashes.items():
+        if key not in recorded:
+            yield f"{file}: trial {key} is missing"
+        elif recorded[key].hash != expected:
+            yield f"{recorded[key].path}: the record of trial {key} was changed after it was submitted"
+    yield from (f"{recorded[key].path}: trial {key} was added by hand" for key in recorded if key not in hashes)
 
 
 def _planned(entry: CommittedEntry, said: dict) -> Iterable[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from timetrial.harness import UsageError
+from timetrial.harness.entries.beside import slowness
 from timetrial.harness.entries.lines import Line, read_line
 from timetrial.harness.entries.sources import check_name, find_text_problems, keep_texts, restore_texts
 from timetrial.harness.planning.catalogue import read_submission
@@ -24,7 +25,7 @@ from timetrial.harness.records.files import (
     reported,
     write_atomically,
 )
-from timetrial.harness.records.run import Run
+from timetrial.harness.records.run import Run, Slowness
 
 PRIVATE = ("host",)
 """What of a trial's environment is not committed: nothing is measured by it."""
@@ -33,8 +34,8 @@ PRIVATE = ("host",)
 class CommittedTrial(TrialFolder):
     """One line of a `trials.jsonl`, read like the folder of a trial."""
 
-    def __init__(self, entry: "CommittedEntry", number: int, line: bytes) -> None:
-        self.path = entry.path / f"{entry.trials_file.name}:{number}"
+    def __init__(self, entry: "CommittedEntry", file: Path, number: int, line: bytes) -> None:
+        self.path = file.with_name(f"{file.name}:{number}")
         self.evaluations_file = self.result_file = self.spec_file = self.path
         self.entry = entry
         self._line = line
@@ -89,6 +90,8 @@ class CommittedEntry:
         self.submission, self.ruleset, self.suite = path.name, path.parent.name, path.parent.parent.name
         self.entry_file = path / "entry.json"
         self.trials_file = path / "trials.jsonl"
+        self.reference_file = path / "reference.jsonl"
+        """The trials of the suite's reference that ran beside it, if any did."""
         self.texts = path.parents[2] / "sources"
         """Where the texts of all entries are."""
 
@@ -101,10 +104,23 @@ class CommittedEntry:
             return entry
 
     def trials(self) -> list[CommittedTrial]:
-        if not self.trials_file.exists():
+        return self._read(self.trials_file)
+
+    def beside(self) -> list[CommittedTrial]:
+        """List the trials of the suite's reference that ran beside it."""
+        return self._read(self.reference_file)
+
+    def _read(self, file: Path) -> list[CommittedTrial]:
+        if not file.exists():
             return []
-        lines = self.trials_file.read_bytes().splitlines()
-        return [CommittedTrial(self, number, line) for number, line in enumerate(lines, start=1)]
+        return [CommittedTrial(self, file, n, line) for n, line in enumerate(file.read_bytes().splitlines(), start=1)]
+
+    @cached_property
+    def slowness(self) -> Mapping[str, Slowness]:
+        """By how much the machine was slower than for the reference of its board: for each workload that tells it."""
+        beside = self.beside()
+        board = CommittedEntry(self.path.with_name(beside[0].read_spec().submission)) if beside else None
+        return slowness(beside, board.trials()) if board else {}
 
     def source_files(self) -> dict[str, Path]:
         """List the texts that ran, by the names they had.
@@ -130,11 +146,17 @@ class CommittedEntry:
             raise UsageError(problems[0])
         restore_texts(files, folder)
 
-    def write(self, folders: Iterable[TrialFolder], files: Mapping[str, Path]) -> None:
-        """Write the records of a complete submission, its source files, and what `entry.json` says of them."""
+    def write(
+        self, folders: Iterable[TrialFolder], files: Mapping[str, Path], beside: Iterable[TrialFolder] = ()
+    ) -> None:
+        """Write the records of a complete submission, its source files, and what `entry.json` says of them.
+
+        `beside` are trials of the suite's reference from the same run.
+        """
         self.path.mkdir(parents=True)
-        trials = sorted(folders, key=lambda folder: trial_key(folder.read_spec()))
-        write_atomically(self.trials_file, "".join(_line(folder) + "\n" for folder in trials))
+        for file, some in ((self.trials_file, folders), (self.reference_file, beside)):
+            if trials := sorted(some, key=lambda folder: trial_key(folder.read_spec())):
+                write_atomically(file, "".join(_line(folder) + "\n" for folder in trials))
         first = self.trials()[0]
         spec, result = first.read_spec(), first.read_result()
         entry = {
@@ -148,6 +170,7 @@ class CommittedEntry:
             "source_hash": spec.source_hash,
             "sources": keep_texts(files, self.texts),
             "trials": {trial.key: trial.hash for trial in self.trials()},
+            "reference": {trial.key: trial.hash for trial in self.beside()},
         }
         write_atomically(self.entry_file, json.dumps(entry, indent=1) + "\n")
 
@@ -180,6 +203,9 @@ class CommittedResults(Run):
 
     def source_of(self, folder: CommittedTrial) -> dict[str, Path]:
         return folder.entry.source_files()
+
+    def slowness_of(self, folder: CommittedTrial, workload: str) -> Slowness:
+        return folder.entry.slowness.get(workload, Slowness())
 
 
 def committed_results(path: Path) -> CommittedResults | None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from timetrial.harness import UsageError
+from timetrial.harness.entries.beside import choose_beside
 from timetrial.harness.entries.committed import CommittedEntry, committed_results
 from timetrial.harness.entries.numbers import boards_by_name, files_with_numbers, insert_numbers
 from timetrial.harness.entries.sources import is_name
 from timetrial.harness.planning import places
 from timetrial.harness.planning.catalogue import find_submission, hash_source
-from timetrial.harness.planning.configuration import compose
+from timetrial.harness.planning.configuration import compose, options
 from timetrial.harness.planning.plan import make_plan
 from timetrial.harness.planning.search_space import Hyperparameters
 from timetrial.harness.planning.spec import TrialSpec
@@ -21,6 +22,7 @@ from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.records.run import Run
 from timetrial.harness.report.boards import Board, read_boards
 from timetrial.harness.report.write import write_profile, write_report
+from timetrial.harness.scoring import REFERENCE
 
 
 @dataclass(frozen=True)
@@ -33,29 +35,40 @@ class Candidate:
     trials: tuple[TrialFolder, ...]
     files: Mapping[str, Path]
     """The source files that ran, by their names."""
+    beside: tuple[TrialFolder, ...] = ()
+    """Trials of the suite's reference that ran beside it."""
 
 
 def find_candidates(run: Run, name: str) -> list[Candidate]:
     """Find what `run` holds of submission `name`; raises `UsageError` where that is nothing."""
-    found: dict[tuple[str, str], list[TrialFolder]] = {}
-    others = set()
+    found: dict[tuple[str, str], dict[str, list[TrialFolder]]] = {}
     for folder in run.trials():
         spec = folder.read_spec()
-        others.add(spec.submission)
-        if spec.submission == name:
-            found.setdefault((spec.suite, spec.ruleset), []).append(folder)
-    if not found:
-        there = ", ".join(sorted(others)) or "no trial at all"
+        found.setdefault((spec.suite, spec.ruleset), {}).setdefault(spec.submission, []).append(folder)
+    candidates = [_candidate(run, key, name, trials) for key, trials in sorted(found.items()) if name in trials]
+    if not candidates:
+        there = ", ".join(sorted({other for trials in found.values() for other in trials})) or "no trial at all"
         raise UsageError(f"{run.path} holds no trial of {name!r}: there is {there}")
-    return [Candidate(*key, name, tuple(trials), run.source_of(trials[0])) for key, trials in sorted(found.items())]
+    return candidates
+
+
+def _candidate(run: Run, key: tuple[str, str], name: str, there: Mapping[str, list[TrialFolder]]) -> Candidate:
+    suite, ruleset = key
+    reference = (compose([f"suite={suite}"])["reference"] if suite in options("suite") else None) or REFERENCE
+    beside = there.get(reference, ()) if reference != name else ()
+    studies = len({folder.read_spec().study for folder in there[name]})
+    return Candidate(
+        suite, ruleset, name, tuple(there[name]), run.source_of(there[name][0]), choose_beside(beside, studies)
+    )
 
 
 def find_problems(candidate: Candidate) -> list[str]:
     """Say why a candidate cannot be on the leaderboard, one line for each reason; none: it can."""
-    problems = [problem for folder in candidate.trials for problem in find_contradictions(folder)]
+    together = (*candidate.trials, *candidate.beside)
+    problems = [problem for folder in together for problem in find_contradictions(folder)]
     if problems:
         return problems + _plan_problems(candidate)
-    return [*_plan_problems(candidate), *_source_problems(candidate), *environment_problems(candidate.trials)]
+    return [*_plan_problems(candidate), *_source_problems(candidate), *environment_problems(together)]
 
 
 def _plan_problems(candidate: Candidate) -> list[str]:
@@ -157,7 +170,7 @@ def add_entry(candidate: Candidate, allow_mixed_hardware: bool = False) -> Chang
     place, old, new = (board_folder / f"{prefix}{candidate.submission}" for prefix in ("", ".old-", ".new-"))
     for leftover in (old, new):
         shutil.rmtree(leftover, ignore_errors=True)
-    CommittedEntry(new).write(candidate.trials, candidate.files)
+    CommittedEntry(new).write(candidate.trials, candidate.files, candidate.beside)
     if place.exists():
         place.rename(old)
     new.rename(place)

@@ -2,10 +2,18 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from timetrial.harness.planning.places import RUNS
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import TrialFolder
+
+
+class Slowness(NamedTuple):
+    """How many times longer than on its leaderboard the same steps took when and where an entry was run."""
+
+    paced: float = 1.0
+    measured: float = 1.0
 
 
 class Run:
@@ -23,6 +31,10 @@ class Run:
     def trials(self) -> Iterable[TrialFolder]:
         """Give the planned trials, sorted by path."""
         return [TrialFolder(file.parent) for file in sorted(self.path.glob("*/*/*/study_*/trial_*/spec.json"))]
+
+    def slowness_of(self, folder: TrialFolder, workload: str) -> Slowness:
+        """Give by how much the seconds of a trial are too many beside others that it is scored with."""
+        return Slowness()
 
     @property
     def jobs(self) -> Path:

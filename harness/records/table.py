@@ -4,6 +4,7 @@ import contextlib
 import gc
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,14 @@ from timetrial.harness.records.curve import Curve
 from timetrial.harness.records.files import CorruptRecord, Result, TrialFolder
 from timetrial.harness.records.metric import TargetMetric, target_metric
 from timetrial.harness.records.positions import positions, read_search_space
-from timetrial.harness.records.run import Run
+from timetrial.harness.records.run import Run, Slowness
 
 if TYPE_CHECKING:
     import pandas
 
 NOT_REACHED = float("inf")
+SECONDS = {"paced": ("paced_time_to_target", "last_paced"), "measured": ("time_to_target", "last_seconds")}
+"""The columns that hold readings of a clock in seconds."""
 COUNTED = ("target_reached", "budget_exhausted")
 """The statuses of a trial that may have crossed its target: where the budget ended it, between the last evaluations."""
 
@@ -37,8 +40,9 @@ def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     the budget; all six infinite where it never did; evaluations: an array with a row for each, (metric of the target,
     paced seconds, measured seconds, steps); n_evals, last_paced, last_seconds, last_step, budget_seconds, budget_clock
     (paced or measured, which the budget counts), target, metric and higher_is_better (None: unknown), positions (where
-    in its search space each hyperparameter lies, from 0 to 1), provisional, optimizer_state_bytes, parameters, flags,
-    machine, libraries, data_hash, finished_at, path.
+    in its search space each hyperparameter lies, from 0 to 1), slowness (what the paced seconds of a committed entry
+    were divided by), provisional, optimizer_state_bytes, parameters, flags, machine, libraries, data_hash, finished_at,
+    path.
 
     Raises `UsageError` where there is no trial, or one trial stands in two runs.
     """
@@ -51,7 +55,7 @@ def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     with _nothing_collected():
         for run, folder in ((one, folder) for one in runs for folder in one.trials()):
             spec, row, curve = _row(folder, protocols)
-            read.append((spec, row, curve))
+            read.append(_at_the_speed_of_its_board(spec, row, curve, run.slowness_of(folder, spec.workload.name)))
             key = (spec.submission, spec.source_hash)
             if spec.trial and key not in spaces:
                 spaces[key] = read_search_space(run, folder, spec.submission)
@@ -155,6 +159,17 @@ def _open(folder: TrialFolder) -> dict[str, Any]:
     if not evaluations and not folder.checkpoint_file.exists():
         return {}
     return {"status": "interrupted", "n_evals": len(evaluations)}
+
+
+def _at_the_speed_of_its_board(spec: TrialSpec, row: dict[str, Any], curve: Curve | None, slowness: Slowness) -> Read:
+    row["slowness"] = slowness.paced
+    if slowness == Slowness() or curve is None:
+        return spec, row, curve
+    for clock, columns in SECONDS.items():
+        for column in columns:
+            row[column] /= getattr(slowness, clock)
+    factors = numpy.array([1 / getattr(slowness, clock, 1.0) for clock in CLOCKS])
+    return spec, row, replace(curve, clocks=curve.clocks * factors)
 
 
 def _protocol(spec: TrialSpec, known: list[tuple[dict[str, Any], str]]) -> str:

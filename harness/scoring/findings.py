@@ -10,6 +10,9 @@ from timetrial.harness.scoring.leaderboard import Standing
 from timetrial.harness.scoring.rules import Rules
 from timetrial.harness.scoring.trials import name_trial
 
+DRIFT = 0.05
+"""How far the speed of a machine may be from that of a leaderboard before it is said."""
+
 
 def check_one_leaderboard(trials: pd.DataFrame) -> None:
     """Raise `UsageError` where trials that have ended cannot stand side by side, naming two of them."""
@@ -46,6 +49,17 @@ def find_unsteady(trials: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     return {submission: tuple(sorted(found[submission])) for submission in sorted(found)}
 
 
+def _drift(trials: pd.DataFrame) -> list[str]:
+    """Say which submissions ran at another speed than their board's reference, which their times are corrected for."""
+    drifted = trials[(trials["slowness"] - 1).abs() > DRIFT]
+    rows = drifted.groupby(["submission", "workload"], observed=True)["slowness"].first()
+    return [
+        f"{submission} ran on {workload} where the reference beside it took {slowness:.2f} times as long as here: its "
+        "times are divided by that"
+        for (submission, workload), slowness in rows.items()
+    ]
+
+
 def notes_on(
     trials: pd.DataFrame, standings: Sequence[Standing], clock: str, rules: Rules, reference: str
 ) -> list[str]:
@@ -64,6 +78,7 @@ def notes_on(
             notes.append(f"speed-ups are over a reference without a tuning certificate: {reference} {reasons}")
         if standings[0].score.low is None:
             notes.append("no intervals: some workload was run in one study only, which says nothing about spread")
+    notes += _drift(trials)
     machines = sorted(trials["machine"].dropna().unique())
     if len(machines) > 1:
         notes.append(f"seconds come from different machines ({'; '.join(machines)}): compare by steps")

@@ -10,7 +10,8 @@ Optional are
 - status (one of `STATUSES`), flags (tuple of str), path (to name the trial by);
 - positions (dict: where in its range of the search space each hyperparameter lies, from 0 to 1);
 - suite, ruleset (together the leaderboard), protocol (equal for all trials of a workload that may be compared);
-- role (base, heldout or ignored) and base_workload of AlgoPerf's held-out workloads; machine; provisional.
+- role (base, heldout or ignored) and base_workload of AlgoPerf's held-out workloads; machine; provisional;
+- slowness (what the times of a committed entry were divided by already).
 """
 
 import numpy as np
@@ -37,6 +38,7 @@ DEFAULTS = {
     "role": "base",
     "base_workload": "",
     "machine": None,
+    "slowness": 1.0,
     "provisional": False,
 }
 """What a table that leaves a column out means by it."""

@@ -20,7 +20,7 @@ def entry(results):
 def changed(entry, change):
     content = json.loads(entry.trials_file.read_bytes().splitlines()[0])
     change(content["evaluations"])
-    return CommittedTrial(entry, 1, json.dumps(content).encode())
+    return CommittedTrial(entry, entry.trials_file, 1, json.dumps(content).encode())
 
 
 def test_both_ways_give_the_same_numbers(entry):

@@ -11,7 +11,7 @@ from timetrial.harness.entries.committed import CommittedEntry
 
 def test_the_committed_layout_holds_no_path_of_the_machine(results, pristine):
     entry = results / BOARD / "sgd"
-    assert {path.name for path in entry.iterdir()} == {"entry.json", "trials.jsonl"}
+    assert {path.name for path in entry.iterdir()} == {"entry.json", "trials.jsonl", "reference.jsonl"}
     assert {path.name for path in (results / BOARD).iterdir() if path.is_file()} == {
         *("leaderboard.md", "leaderboard.csv", "leaderboard.html", "performance_profile.svg")
     }

@@ -163,13 +163,16 @@ def write_run(
     return run
 
 
-def write_planned_run(path: Path, *names: str, suite: str = "quickstart", ruleset: str = "external") -> RunFolder:
+def write_planned_run(
+    path: Path, *names: str, suite: str = "quickstart", ruleset: str = "external", seconds_per_step: float = 1.0
+) -> RunFolder:
     """Write a complete run of submissions of this clone, as a suite plans it, with made-up records."""
     run = RunFolder(path)
     for place, name in enumerate(names):
         planned = make_plan(compose([f"submission={name}", f"suite={suite}", f"ruleset={ruleset}"]), "cpu", 1)
         for spec in planned:
-            write_trial(run.trial(spec), spec, Algorithm(name, speed=1.5 - 0.4 * place))
+            speed = 1.5 - 0.4 * place
+            write_trial(run.trial(spec), spec, Algorithm(name, speed, seconds_per_step=seconds_per_step))
         for file, original in find_submission(name).source_files().items():
             copy = run.source(name) / file
             copy.parent.mkdir(parents=True, exist_ok=True)
