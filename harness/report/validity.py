@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from timetrial.harness.scoring.jackknife import Estimate
 from timetrial.harness.scoring.present import clock_in_words, with_interval
 from timetrial.harness.scoring.validity import Agreement
 
@@ -29,7 +30,7 @@ def as_markdown(agreements: Sequence[Agreement]) -> str:
     rows = {
         f"speed-up, interval over {source}": [a.speedup[source] for a in agreements] for source in agreements[0].speedup
     }
-    rows["score, interval over studies"] = [agreement.score for agreement in agreements]
+    rows["score"] = [Estimate(agreement.score) for agreement in agreements]
     rows |= {
         f"{name} alone": [agreement.workloads[name] for agreement in agreements] for name in agreements[0].workloads
     }

@@ -17,8 +17,9 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from timetrial.harness import UsageError
-from timetrial.harness.scoring.best_of_k import Array
+from timetrial.harness.scoring.best_of_k import Array, weights
 from timetrial.harness.scoring.jackknife import CONFIDENCE, Estimate
+from timetrial.harness.scoring.trials import crossing_column, prepare_trials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +44,8 @@ class Agreement:
     """The probability that a random order has so large a tau, by speed-ups."""
     speedup: dict[str, Estimate]
     """tau of our speed-ups with the published scores; for each of `SOURCES` the interval over it."""
-    score: Estimate
-    """tau of our scores, with the interval over studies."""
+    score: float
+    """tau of our scores."""
     workloads: dict[str, Estimate]
     """tau of the times on one workload, with the interval over studies."""
     disagreements: tuple[tuple[str, str, bool], ...]
@@ -89,35 +90,38 @@ def compare_with(
         )
     theirs = np.array([published[name] for name in common])
     workloads = tuple(board.standings[0].workloads)
-    ours, scores = _measured(board, common, workloads)
+    races = [_studies(trials, board, common, name) for name in workloads]
+    ours = np.stack([_speeds(race, np.arange(len(race)), board.trials_of_study) for race in races])
 
     generator = np.random.default_rng(seed)
     again = [
-        _measured(score_table(_other_studies(trials, generator), clock=board.clock), common, workloads)
+        np.stack(
+            [_speeds(race, generator.integers(len(race), size=len(race)), board.trials_of_study) for race in races]
+        )
         for _ in range(resamples)
     ]
-    columns = generator.integers(len(workloads), size=(resamples, len(workloads)))
+    chosen = generator.integers(len(races), size=(resamples, len(races)))
     drawn = {
-        "studies": [tau(theirs, times.mean(axis=1)) for times, _ in again],
-        "workloads": [tau(theirs, ours[:, chosen].mean(axis=1)) for chosen in columns],
-        "both": [tau(theirs, times[:, chosen].mean(axis=1)) for (times, _), chosen in zip(again, columns, strict=True)],
+        "studies": [tau(theirs, speeds.mean(axis=0)) for speeds in again],
+        "workloads": [tau(theirs, ours[some].mean(axis=0)) for some in chosen],
+        "both": [tau(theirs, speeds[some].mean(axis=0)) for speeds, some in zip(again, chosen, strict=True)],
     }
-    overall = tau(theirs, ours.mean(axis=1))
+    means = ours.mean(axis=0)
     return Agreement(
         board=board,
-        chance=float(kendalltau(theirs, ours.mean(axis=1), alternative="greater").pvalue),
         published={name: published[name] for name in common},
         absent=tuple(sorted(published.keys() - set(common))),
-        speedup={source: _estimate(overall, taus) for source, taus in drawn.items()},
-        score=_estimate(tau(theirs, scores), [tau(theirs, scores) for _, scores in again]),
+        chance=float(kendalltau(theirs, means, alternative="greater").pvalue),
+        speedup={source: _estimate(tau(theirs, means), taus) for source, taus in drawn.items()},
+        score=tau(theirs, np.array([places[name].score.value for name in common])),
         workloads={
-            name: _estimate(tau(theirs, ours[:, w]), [tau(theirs, times[:, w]) for times, _ in again])
+            name: _estimate(tau(theirs, ours[w]), [tau(theirs, speeds[w]) for speeds in again])
             for w, name in enumerate(workloads)
         },
         disagreements=tuple(
             (common[i], common[j], common[i] in places[common[j]].faster_than)
             for i, j in combinations(range(len(common)), 2)
-            if theirs[i] > theirs[j] and ours[i].mean() < ours[j].mean()
+            if theirs[i] > theirs[j] and means[i] < means[j]
         ),
     )
 
@@ -127,23 +131,20 @@ def tau(one: Array, other: Array) -> float:
     return float(kendalltau(one, other).statistic)
 
 
-def _measured(board: "Leaderboard", names: list[str], workloads: tuple[str, ...]) -> tuple[Array, Array]:
-    """Give how fast each of `names` is on each workload, (S, W), the negative log time, and their scores (S,)."""
-    standings = [board.of(name) for name in names]
-    times = np.array([[standing.workloads[name].value.value for name in workloads] for standing in standings])
-    return -np.log(times), np.array([standing.score.value for standing in standings])
+def _studies(trials: "pd.DataFrame", board: "Leaderboard", names: list[str], workload: str) -> list[list[Array]]:
+    """Give for each study on a workload the log times of each of `names`, a miss counting as the budget."""
+    column = crossing_column(board.clock)
+    rows = prepare_trials(trials[trials["workload"] == workload])
+    logs = np.log(rows[column].clip(np.finfo(float).tiny, board.budgets[workload]))
+    return [
+        [logs[own.index[own["submission"] == name]].to_numpy() for name in names] for _, own in rows.groupby("study")
+    ]
 
 
-def _other_studies(trials: "pd.DataFrame", generator: np.random.Generator) -> "pd.DataFrame":
-    """Draw on each workload as many studies as there are, with replacement, as if they were new."""
-    import pandas as pd
-
-    parts = []
-    for _, rows in trials.groupby("workload", observed=True):
-        studies = {study: own for study, own in rows.groupby("study")}
-        drawn = generator.choice(sorted(studies), len(studies))
-        parts += [studies[study].assign(study=place) for place, study in enumerate(drawn)]
-    return pd.concat(parts, ignore_index=True)
+def _speeds(studies: list[list[Array]], chosen: Array, k: int) -> Array:
+    """Compute the negative expected log time of the best of `k` trials of the `chosen` studies, (S,)."""
+    pooled = [np.sort(np.concatenate(own)) for own in zip(*(studies[study] for study in chosen), strict=True)]
+    return -np.array([weights(len(times), k) @ times for times in pooled])
 
 
 def _estimate(value: float, drawn: list[float]) -> Estimate:

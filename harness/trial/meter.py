@@ -14,6 +14,7 @@ import os
 import random
 import threading
 import time
+from collections.abc import Collection
 
 from timetrial.harness.trial.process_tree import descendants
 
@@ -27,8 +28,9 @@ _SCHEDULED = 2
 class Meter:
     """Reads the kernel's counters of `root` and all processes below it, those that have ended included."""
 
-    def __init__(self, root: int) -> None:
-        self.root = root
+    def __init__(self, root: int, overseers: Collection[int] = ()) -> None:
+        """Of `overseers`, the harness's own processes among them, only what they have waited for counts."""
+        self.root, self.overseers = root, overseers
         self.known = {root, *descendants(root)}
         self.is_alone = True
         """Whether the trainee has started no process since."""
@@ -61,7 +63,10 @@ class Meter:
         spent = waited = 0.0
         for pid in self._list():
             with contextlib.suppress(OSError):
-                spent += time.clock_gettime((~pid << 3) | _SCHEDULED) + _of_the_waited_for(pid)
+                spent += _of_the_waited_for(pid)
+                if pid in self.overseers:
+                    continue
+                spent += time.clock_gettime((~pid << 3) | _SCHEDULED)
                 with open(f"/proc/{pid}/schedstat") as file:
                     waited += int(file.read().split()[1]) / 1e9
         return spent, waited

@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Collection
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -45,12 +46,15 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def processor_seconds(root: int) -> float:
-    """Sum the processor time of the processes below `root`, of those that have ended and been reaped as well."""
-    ticks = sum(int(value) for value in _stat(root)[13:15])
-    for pid in descendants(root):
+def processor_seconds(root: int, overseers: Collection[int] = ()) -> float:
+    """Sum the processor time of the processes below `root`, of those that have ended and been reaped as well.
+
+    Of `root` and of `overseers`, which are the harness's own, only what they have reaped counts.
+    """
+    ticks = 0
+    for pid in (root, *descendants(root)):
         with contextlib.suppress(OSError):
-            ticks += sum(int(value) for value in _stat(pid)[11:15])
+            ticks += sum(int(value) for value in _stat(pid)[13 if pid == root or pid in overseers else 11 : 15])
     return ticks / _TICKS
 
 

@@ -52,9 +52,9 @@ def run_trial(
     try:
         with TraineeProcess(assignment, weights, folder.log_file) as trainee:
             start = _warm_up(spec, trainee, counters)
-            meter = None if arena.pacer is None else Meter(trainee.root)
+            meter = None if arena.pacer is None else Meter(trainee.root, trainee.overseers)
             seconds = trainee.begin(arena.training_data, b"" if checkpoint is None else checkpoint[1], _limit(spec))
-            watch = Watch(trainee.root, spec.threads if spec.device == "cpu" else None)
+            watch = Watch(trainee.root, spec.threads if spec.device == "cpu" else None, trainee.overseers)
             while ending is None:
                 trained, step = _train_to_evaluation_point(spec, arena, trainee, counters)
                 with watch.idle():

@@ -58,6 +58,8 @@ class TraineeProcess:
             os.close(written)
             os.close(told)
         self.pid = self.keeper
+        self.overseers = [self.root, self.keeper]
+        """The processes above the trainee: what they do is not its doing."""
         self.isolation: list[str] = []
         self.channel = Channel(own_end, self.end)
 
@@ -80,7 +82,8 @@ class TraineeProcess:
         """Wait until the trainee is isolated and warm; gives the seconds that it took to warm up."""
         isolated, began = self.expect("isolated", timeout)
         self.isolation = isolated["enforced"]  # no code of the submission has run yet
-        self.pid = descendants(self.keeper)[-1]
+        self.overseers = [self.root, self.keeper, *descendants(self.keeper)]
+        self.pid = self.overseers.pop()
         return self.expect("warm", timeout)[1] - began
 
     def begin(self, training_data: SharedTensors, state: bytes, timeout: float) -> float:

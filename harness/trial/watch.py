@@ -1,7 +1,7 @@
 """The processor time of a trainee's processes: none while the clock stands, and no more than its threads can spend."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from timetrial.harness.trial.failures import TrialFailure
@@ -21,12 +21,12 @@ SPARE_SECONDS, SPARE_SHARE = 0.5, 0.5
 class Watch:
     """Sums over a trial, so that a little at every evaluation counts as much as a lot at one."""
 
-    def __init__(self, root: int, threads: int | None) -> None:
-        """Watch all processes below `root`; `threads` is how many of them may be busy at once, None for any number."""
-        self.root, self.threads = root, threads
+    def __init__(self, root: int, threads: int | None, overseers: Collection[int] = ()) -> None:
+        """Watch all processes below `root` but `overseers`; `threads` of them may be busy at once, None: any number."""
+        self.root, self.threads, self.overseers = root, threads, overseers
         self.idle_spent = self.idle_seconds = self.busy_spent = self.busy_seconds = 0.0
         self.evaluations = 0
-        self.spent, self.at = processor_seconds(root), time.perf_counter()
+        self.spent, self.at = processor_seconds(root, overseers), time.perf_counter()
 
     @contextmanager
     def idle(self) -> Iterator[None]:
@@ -41,7 +41,7 @@ class Watch:
 
     def _lap(self) -> tuple[float, float]:
         """Give processor seconds and seconds since the last call."""
-        spent, at = processor_seconds(self.root), time.perf_counter()
+        spent, at = processor_seconds(self.root, self.overseers), time.perf_counter()
         lap = spent - self.spent, at - self.at
         self.spent, self.at = spent, at
         return lap

@@ -114,7 +114,7 @@ def test_an_honest_trial_with_as_many_evaluations_is_not_disqualified(ran, long_
 def test_more_processor_time_than_the_threads_of_the_trial_have_disqualifies(monkeypatch) -> None:
     spent = iter([0.0, 10.0, 10.0])  # at the start of training, at its end, after the evaluation
     at = iter([0.0, 5.0, 5.1])
-    monkeypatch.setattr(watch, "processor_seconds", lambda root: next(spent))
+    monkeypatch.setattr(watch, "processor_seconds", lambda *_: next(spent))
     monkeypatch.setattr(watch.time, "perf_counter", lambda: next(at))
     observed = watch.Watch(root=0, threads=1)
     with pytest.raises(TrialFailure, match="which is more than 1 thread"), observed.idle():

@@ -173,7 +173,7 @@ def test_batches_that_were_claimed_and_not_drawn_are_on_the_clock(arena, ran) ->
 @pytest.mark.parametrize(("spent", "seconds", "caught"), [(0.6, 60.0, True), (0.3, 60.0, False), (0.2, 1.0, True)])
 def test_a_tenth_of_unlimited_time_is_not_unlimited(spent, seconds, caught, monkeypatch) -> None:
     times, at = iter([0.0, 1.0, 1.0 + spent]), iter([0.0, 1.0, 1.0 + seconds])
-    monkeypatch.setattr(watch, "processor_seconds", lambda root: next(times))
+    monkeypatch.setattr(watch, "processor_seconds", lambda *_: next(times))
     monkeypatch.setattr(watch.time, "perf_counter", lambda: next(at))
     observed = watch.Watch(root=0, threads=1)
     if caught:

@@ -20,6 +20,7 @@ from timetrial.harness.trial.arena import Arena
 from timetrial.harness.trial.clock import Clock
 from timetrial.harness.trial.meter import Meter
 from timetrial.harness.trial.pacer import is_paced
+from timetrial.harness.trial.process_tree import descendants, end_descendants, parent_of, processor_seconds
 from timetrial.harness.trial.referee import Interrupted
 
 SIZES = {"modulus": 23, "width": 64, "layers": 1, "heads": 2, "batch_size": 128}
@@ -264,3 +265,38 @@ def test_who_starts_a_process_and_lets_nobody_wait_for_it_is_forgiven_no_waiting
     do("lose_a_child")
     assert not meter.is_alone
     assert meter.lap()[1] == 0.0
+
+
+BUSY_ABOVE = """
+import os, time
+def spin(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end: pass
+if os.fork() == 0:
+    if os.fork() == 0:
+        spin(0.2)
+        print("done", flush=True)
+        time.sleep(60)
+    spin(0.5)
+    print("done", flush=True)
+    time.sleep(60)
+time.sleep(60)
+"""
+
+
+def test_what_the_process_above_a_trainee_spends_is_not_the_trainees_doing() -> None:
+    """A keeper looks at memory twice a second: in minutes off the clock that is more than a trainee may compute."""
+    process = subprocess.Popen([sys.executable, "-c", BUSY_ABOVE], stdout=subprocess.PIPE, text=True)
+    try:
+        assert [process.stdout.readline() for _ in range(2)] == ["done\n"] * 2
+        above = next(pid for pid in descendants(process.pid) if parent_of(pid) == process.pid)
+        everything = processor_seconds(process.pid)
+        below = processor_seconds(process.pid, [process.pid, above])
+        assert everything > 0.6
+        assert 0.15 < below < 0.35
+        meters = Meter(process.pid), Meter(process.pid, [process.pid, above])
+        assert meters[0].last[0] - meters[1].last[0] > 0.4
+    finally:
+        end_descendants(process.pid)
+        process.kill()
+        process.wait()

@@ -1,0 +1,93 @@
+"""Agreement of a leaderboard with a published one, on tables whose answer is known."""
+
+import numpy as np
+import pytest
+
+from tests.harness.scoring.tables import random_table
+from timetrial.harness import UsageError
+from timetrial.harness.cli import main
+from timetrial.harness.scoring.validity import compare_with, read_published, tau
+
+SPREADS = {"adamw": 1.0, "b": 1.3, "c": 1.7, "d": 2.2, "e": 2.9}
+PUBLISHED = {"adamw": 0.9, "b": 0.7, "c": 0.5, "d": 0.3, "e": 0.1}
+MEASURED = {"clock": "measured", "resamples": 40}
+
+
+def test_tau_is_concordant_less_discordant_pairs_over_all():
+    assert tau(np.array([1, 2, 3, 4.0]), np.array([1, 2, 4, 3.0])) == pytest.approx((5 - 1) / 6)
+
+
+def test_the_same_order_is_one_and_surely_so():
+    found = compare_with(random_table(0, SPREADS, noise=0.02), PUBLISHED, **MEASURED)
+    both = found.speedup["both"]
+    assert [both.value, both.low, found.score] == pytest.approx([1, 1, 1])
+    assert found.chance == pytest.approx(1 / 120)
+    assert not found.disagreements and not found.absent
+    assert [one.value for one in found.workloads.values()] == pytest.approx([1] * 4)
+
+
+def test_the_reverse_order_is_minus_one_and_names_every_pair():
+    reverse = {name: 1 - score for name, score in PUBLISHED.items()}
+    found = compare_with(random_table(0, SPREADS, noise=0.02), reverse, **MEASURED)
+    assert found.speedup["both"].value == pytest.approx(-1)
+    assert len(found.disagreements) == 10
+    assert ("e", "adamw", True) in found.disagreements
+
+
+def test_one_workload_that_disagrees_moves_the_interval_over_workloads_and_not_over_studies():
+    trials = random_table(0, SPREADS, noise=0.02)
+    odd = trials["workload"] == "workload_0"
+    trials.loc[odd, "time_to_target"] = 200 / trials.loc[odd, "time_to_target"] ** 2
+    found = compare_with(trials, PUBLISHED, **MEASURED)
+    assert found.workloads["workload_0"].value == pytest.approx(-1)
+    assert found.speedup["studies"].low == pytest.approx(found.speedup["studies"].high)
+    assert found.speedup["workloads"].low < found.speedup["studies"].low
+
+
+def test_alike_submissions_have_an_interval_that_holds_zero():
+    alike = dict.fromkeys(SPREADS, 1.0)
+    tables = [random_table(seed, alike, noise=0.3) for seed in range(10)]
+    held = [compare_with(table, PUBLISHED, **MEASURED).speedup["both"] for table in tables]
+    assert sum(one.low <= 0 <= one.high for one in held) >= 7
+
+
+def test_who_is_published_and_not_run_is_named():
+    found = compare_with(random_table(0, SPREADS), {**PUBLISHED, "f": 1.0}, **MEASURED)
+    assert found.absent == ("f",) and "f" not in found.published
+    with pytest.raises(UsageError, match="share 1 submissions: an order needs 3"):
+        compare_with(random_table(0, {"adamw": 1.0, "x": 2.0}), PUBLISHED, **MEASURED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["name,score\na,1\n", "submission,score\na,1\na,2\n", "submission,score\na,\n", "submission,score\na,x\n", ""],
+)
+def test_a_file_that_is_none_is_one_line(text, tmp_path):
+    file = tmp_path / "published.csv"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=r"published\.csv: ") as raised:
+        read_published(file)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_verb_prints_and_writes_what_it_found(run_folder, tmp_path, capsys):
+    published = tmp_path / "published.csv"
+    published.write_text(
+        "# from a paper\nsubmission,score\nmuon,0.9\nshampoo,0.8\nadamw,0.6\nsgd,0.1\nsign_sgd,0\nno,1\n"
+    )
+    command = ["validity", str(run_folder), "--published", str(published), "--output", str(tmp_path / "out")]
+    assert main([*command, "--resamples", "20"]) == 0
+    said = capsys.readouterr().out
+    assert "on 5 submissions" in said and "Published, and not on this leaderboard: no." in said
+    assert "| sgd | 0.10 |" in said and "by steps" in said.lower()
+    assert (tmp_path / "out" / "validity.md").read_text() in said
+    assert (tmp_path / "out" / "validity.svg").stat().st_size > 5000
+
+
+def test_algoperfs_table_is_there():
+    from timetrial.harness.planning.catalogue import find_submission
+    from timetrial.harness.planning.places import CONFIGS
+
+    published = read_published(CONFIGS / "published" / "algoperf_v05_external.csv")
+    assert len(published) == 11 and max(published, key=published.get) == "distributed_shampoo"
+    assert all(find_submission(name).search_space for name in published)
