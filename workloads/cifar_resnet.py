@@ -28,33 +28,36 @@ class Residual(nn.Module):
     Where the shape changes, the shortcut is a 1 x 1 convolution of the activated input.
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int, activation: str) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, activation: str, skips: bool = True) -> None:
         super().__init__()
         self.norm_1 = nn.BatchNorm2d(inputs)
         self.conv_1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
         self.norm_2 = nn.BatchNorm2d(outputs)
         self.conv_2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.activation = ACTIVATIONS[activation]()
+        self.skips = skips
         same_shape = inputs == outputs and stride == 1
-        self.shortcut = None if same_shape else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        self.shortcut = None if same_shape or not skips else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         activated = self.activation(self.norm_1(x))
-        shortcut = x if self.shortcut is None else self.shortcut(activated)
-        return shortcut + self.conv_2(self.activation(self.norm_2(self.conv_1(activated))))
+        residual = self.conv_2(self.activation(self.norm_2(self.conv_1(activated))))
+        if not self.skips:
+            return residual
+        return (x if self.shortcut is None else self.shortcut(activated)) + residual
 
 
 class ResNet(nn.Module):
     """Maps images [examples, 3, 32, 32] to logits [examples, 10] in three stages, each at half the resolution."""
 
-    def __init__(self, depth: int, width: int, activation: str, stem_stride: int = 1) -> None:
+    def __init__(self, depth: int, width: int, activation: str, stem_stride: int = 1, skips: bool = True) -> None:
         super().__init__()
         self.stem = nn.Conv2d(CHANNELS, width, 3, stem_stride, padding=1, bias=False)
         blocks, inputs = [], width
         for stage in range(3):
             for block in range((depth - 2) // 6):
                 outputs = width * 2**stage
-                blocks.append(Residual(inputs, outputs, 2 if stage > 0 and block == 0 else 1, activation))
+                blocks.append(Residual(inputs, outputs, 2 if stage > 0 and block == 0 else 1, activation, skips))
                 inputs = outputs
         self.blocks = nn.Sequential(*blocks)
         self.norm = nn.BatchNorm2d(inputs)
@@ -82,6 +85,8 @@ class CifarResNet(Workload):
     without AVX-512."""
     stem_stride: int = 1
     """2 halves the resolution at once: four times the channels for the cost, which use a core better."""
+    skips: bool = True
+    """False leaves out the shortcuts: a plain network, to see what they are worth."""
     activation: str = "relu"
     init_scale: float = 1.0
     """A factor on the standard deviation of every initial weight."""
@@ -98,7 +103,9 @@ class CifarResNet(Workload):
         def std(name: str, module: nn.Module) -> float:
             return self.init_scale * (fan_in(module) ** -0.5 if name == "head" else he_std(module))
 
-        model = build(lambda: ResNet(self.depth, self.width, self.activation, self.stem_stride), std, generator)
+        model = build(
+            lambda: ResNet(self.depth, self.width, self.activation, self.stem_stride, self.skips), std, generator
+        )
         return model.to(memory_format=torch.channels_last)
 
     def load_all(self, split: str, source: DataSource) -> Data:

@@ -30,6 +30,8 @@ class FashionMnistMlp(Workload):
     batch_size: int = 512
     hidden: tuple[int, ...] = (512, 512)
     """Widths of the hidden layers."""
+    dropout: float = 0.0
+    """The probability that a hidden unit is left out of a step."""
     activation: str = "relu"
     init_scale: float = 1.0
     """A factor on the standard deviation of every initial weight."""
@@ -37,6 +39,8 @@ class FashionMnistMlp(Workload):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_activation(self.activation)
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}: choose a probability from 0 to below 1")
         object.__setattr__(self, "hidden", tuple(self.hidden))
 
     def build_model(self, generator: torch.Generator) -> nn.Module:
@@ -46,6 +50,8 @@ class FashionMnistMlp(Workload):
             for layer, width in enumerate(self.hidden):
                 model.add_module(f"hidden_{layer}", nn.Linear(inputs, width))
                 model.add_module(f"activation_{layer}", ACTIVATIONS[self.activation]())
+                if self.dropout:
+                    model.add_module(f"dropout_{layer}", nn.Dropout(self.dropout))
                 inputs = width
             model.add_module("head", nn.Linear(inputs, CLASSES))
             return model

@@ -124,5 +124,18 @@ class Training:
         return metrics
 
 
+def weights_of(model: nn.Module) -> Tensor:
+    """Give a copy of all parameters as one vector, in the order of `model.parameters()`."""
+    return torch.cat([p.detach().reshape(-1) for p in model.parameters()])
+
+
+def set_weights(model: nn.Module, weights: Tensor) -> None:
+    """Write a vector as `weights_of` gives it into the parameters, whose memory format stays."""
+    sizes = [p.numel() for p in model.parameters()]
+    with torch.no_grad():
+        for p, values in zip(model.parameters(), weights.split(sizes), strict=True):
+            p.copy_(values.view(p.shape))
+
+
 def _cast(tensor: Any, dtype: torch.dtype) -> Any:
     return tensor.to(dtype) if torch.is_tensor(tensor) and tensor.is_floating_point() else tensor
