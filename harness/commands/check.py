@@ -17,7 +17,7 @@ Line = tuple[str, str, str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="a submission, as timetrial list names it")
+    parser.add_argument("name", metavar="NAME", help="a submission: a name, ./folder, ./file.py, module:Class")
     parser.add_argument("--suite", default="quickstart", help="the suite whose workloads are tried, on synthetic data")
 
 
@@ -33,19 +33,23 @@ def main(options: argparse.Namespace) -> int:
 
 def _lines(name: str, suite: str) -> Iterator[Line]:
     from timetrial.harness.planning.catalogue import find_submission
+    from timetrial.harness.planning.outside import is_outside
     from timetrial.harness.planning.places import SUBMISSIONS
     from timetrial.harness.rules.lint import REFUSED, lint_files
 
     try:
         folder = find_submission(name)
     except UsageError as error:
-        if not (SUBMISSIONS / name / "submission.yaml").is_file():
+        if is_outside(name) or not (SUBMISSIONS / name / "submission.yaml").is_file():
             raise
         yield "wrong", "submission.yaml", str(error)
         return
     yield "ok", "submission.yaml", f"{folder.author}; enters {' and '.join(folder.rulesets)}"
     if folder.search_space is not None:
         yield "ok", "search space", f"first point: {_in_words(folder.search_space.draw(0, 5)[0])}"
+    for its in folder.imports:
+        version = f"{its.distribution} {its.version}" if its.distribution else "its own"
+        yield "ok", f"imports {its.name}", f"{version}: {its.files} files, {its.bytes:,} bytes, hash {its.hash}"
     findings = lint_files(folder.source_files().items())
     for found in findings:
         yield ("wrong" if found.severity == REFUSED else "warning"), f"{found.file}:{found.line}", found.message

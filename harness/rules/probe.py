@@ -36,5 +36,6 @@ def run_briefly(specs: Sequence[TrialSpec]) -> Iterator[tuple[TrialSpec, Result 
                 continue
             folder = TrialFolder(Path(place) / str(number))
             folder.write_spec(spec)
-            source = read_source(spec.submission, folders[spec.submission].source_files())
+            found = folders[spec.submission]
+            source = read_source(spec.submission, found.source_files(), found.imports)
             yield spec, run_trial(spec, source, arena, folder)
