@@ -1,14 +1,23 @@
-"""Check a submission: read its yaml and search space, lint its source, and run some steps on every workload."""
+"""Check a submission: read its yaml and search space, lint its source, and run some steps on every workload.
+
+With --workload: check that a workload of your own keeps to what a race needs, and race adamw on it for some steps.
+"""
 
 import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from timetrial.harness import UsageError
 
-EXAMPLE = "timetrial check adamw --suite quickstart"
+if TYPE_CHECKING:
+    from timetrial.harness.planning.spec import TrialSpec
+    from timetrial.harness.records.files import Result
+
+EXAMPLE = "timetrial check adamw --suite quickstart        timetrial check --workload ./mine.py"
+UNREACHABLE = {True: 1e9, False: 1e-9}
+"""A target that no trial reaches, where higher is better and where it is not."""
 STEPS = 20
 """Batches on every workload, with an evaluation in the middle."""
 
@@ -18,15 +27,24 @@ Line = tuple[str, str, str]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a submission: a name, ./folder, ./file.py, module:Class")
+    parser.add_argument(
+        "--workload", action="store_true", help="NAME is a workload: ./file.py, module:Class, a plug-in, or one of new"
+    )
+    parser.add_argument("--data", choices=("real", "synthetic"), default="real", help="with --workload")
+    parser.add_argument("--data-root", metavar="DIR", help="with --workload: the folder that has its data")
     parser.add_argument("--suite", default="quickstart", help="the suite whose workloads are tried, on synthetic data")
 
 
 def main(options: argparse.Namespace) -> int:
     wrong = 0
-    for verdict, what, finding in _lines(options.name, options.suite):
+    lines = _workload_lines(options) if options.workload else _lines(options.name, options.suite)
+    for verdict, what, finding in lines:
         print(f"{verdict:8} {what:22} {finding}", flush=True)
         wrong += verdict == "wrong"
-    advice = f"next: timetrial run submission={options.name} suite={options.suite}"
+    if options.workload:
+        advice = "next: timetrial calibrate suite=FILE.yaml, with an entry for it"
+    else:
+        advice = f"next: timetrial run submission={options.name} suite={options.suite}"
     print(f"{wrong} of the checks failed" if wrong else advice, file=sys.stderr)
     return 1 if wrong else 0
 
@@ -58,6 +76,39 @@ def _lines(name: str, suite: str) -> Iterator[Line]:
     yield from _trials(name, folder.rulesets[0], suite)
 
 
+def _workload_lines(options: argparse.Namespace) -> Iterator[Line]:
+    """Run the conformance checks, and a short trial through the real referee."""
+    from pathlib import Path
+
+    from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
+    from timetrial.harness.planning.suite_file import find_implementation
+    from timetrial.harness.rules.conformance import check_workload
+    from timetrial.harness.rules.probe import run_briefly
+    from timetrial.harness.trial.arena import make_workload
+    from timetrial.harness.workload import DataSource
+
+    name = options.name
+    made = next((str(file) for file in (Path(name) / f"{name}.py", Path(f"{name}.py")) if file.is_file()), name)
+    found = find_implementation(made, Path.cwd(), "check --workload")
+    spec = WorkloadSpec(name=name, sizes={}, target=0.0, budget_seconds=100.0, step_hint=100, eval_every=10, **found)
+    workload = make_workload(spec, None)
+    root = None if options.data_root is None else Path(options.data_root)
+    failed = False
+    for finding in check_workload(workload, DataSource(options.data, root)):
+        failed |= finding.problem is not None
+        yield ("ok", finding.check, "") if finding.problem is None else ("wrong", finding.check, finding.problem)
+    if failed:
+        return
+    spec = replace(spec, target=UNREACHABLE[workload.higher_is_better])
+    trial = TrialSpec(
+        suite="check", suite_version=1, ruleset="self_tuning", submission="adamw", source_hash="", workload=spec,
+        study=0, trial=0, hyperparameters={"learning_rate": 2e-3, "beta1": 0.9, "beta2": 0.98, "weight_decay": 0.1},
+        budget_seconds=100.0, step_hint=100, data=options.data, device="cpu", threads=1, warmup_steps=2,
+        max_steps=STEPS,
+    )  # fmt: skip
+    yield from _verdicts(run_briefly([trial], root))
+
+
 def _trials(name: str, ruleset: str, suite: str) -> Iterator[Line]:
     """Run `STEPS` batches on every workload of the suite with the first point of the search space."""
     from timetrial.harness.planning.configuration import compose
@@ -70,7 +121,11 @@ def _trials(name: str, ruleset: str, suite: str) -> Iterator[Line]:
     plan = make_plan(config, choose_device(config["device"]), threads=1)
     first = [spec for spec in plan if (spec.study, spec.trial) == (0, 0)]
     specs = [replace(spec, workload=replace(spec.workload, eval_every=STEPS // 2)) for spec in first]
-    for spec, result in run_briefly(specs):
+    yield from _verdicts(run_briefly(specs))
+
+
+def _verdicts(tried: "Iterator[tuple[TrialSpec, Result | UsageError]]") -> Iterator[Line]:
+    for spec, result in tried:
         if isinstance(result, UsageError):
             yield "wrong", spec.workload.name, str(result)
         elif result.status in ("target_reached", "budget_exhausted", "diverged"):

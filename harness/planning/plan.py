@@ -132,12 +132,14 @@ def select_workloads(config: Mapping[str, Any]) -> list[WorkloadSpec]:
                 f"unknown workload {name!r} in suite {suite['name']}: choose of {', '.join(suite['workloads'])}"
             )
     return [
-        _read_workload(suite["name"], name, suite["workloads"][name]) for name in suite["workloads"] if name in wanted
+        _read_workload(suite.get("file") or f"configs/suite/{suite['name']}.yaml", name, suite["workloads"][name])
+        for name in suite["workloads"]
+        if name in wanted
     ]
 
 
 def _read_workload(suite: str, name: str, given: Mapping[str, Any]) -> WorkloadSpec:
-    where = f"configs/suite/{suite}.yaml: workloads.{name}"
+    where = f"{suite}: workloads.{name}"
     try:
         spec = WorkloadSpec(name=name, **given)
     except TypeError as error:

@@ -14,7 +14,9 @@ from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import Result, TrialFolder
 
 
-def run_briefly(specs: Sequence[TrialSpec]) -> Iterator[tuple[TrialSpec, Result | UsageError]]:
+def run_briefly(
+    specs: Sequence[TrialSpec], data_root: Path | None = None
+) -> Iterator[tuple[TrialSpec, Result | UsageError]]:
     """Run trials one after the other and keep nothing; data that are missing come as the `UsageError` they are."""
     import torch  # takes a second, which `--help` need not pay
 
@@ -30,7 +32,7 @@ def run_briefly(specs: Sequence[TrialSpec]) -> Iterator[tuple[TrialSpec, Result 
             torch.set_num_threads(spec.threads)
             key = json.dumps(asdict(spec.workload), sort_keys=True)
             try:
-                arena = arenas[key] = arenas.get(key) or Arena(spec, None)
+                arena = arenas[key] = arenas.get(key) or Arena(spec, data_root)
             except UsageError as error:
                 yield spec, error
                 continue
