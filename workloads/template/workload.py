@@ -23,8 +23,11 @@ class Template(Workload):
     width: int = 32  # sizes are fields, so that a suite can set them and a variant can change them
 
     def build_model(self, generator):  # every weight comes from `generator`; none from torch's global state
-        layers = [("hidden", nn.Linear(2, self.width)), ("tanh", nn.Tanh()), ("head", nn.Linear(self.width, 2))]
-        return build(lambda: nn.Sequential(OrderedDict(layers)), lambda name, layer: he_std(layer), generator)
+        def construct():
+            layers = [("hidden", nn.Linear(2, self.width)), ("tanh", nn.Tanh()), ("head", nn.Linear(self.width, 2))]
+            return nn.Sequential(OrderedDict(layers))
+
+        return build(construct, lambda name, layer: he_std(layer), generator)
 
     def load_all(self, split, source):  # tensors or NumPy arrays; cut by a fixed seed; never load when imported
         # Files of your own: read them from source.root, the folder that data_root=DIR names.
