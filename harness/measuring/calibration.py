@@ -43,6 +43,8 @@ UNREACHABLE = {True: 1e9, False: 1e-9}
 """A target that no trial reaches, for metrics where higher is better and where it is not."""
 NO_BUDGET = 1000.0
 """Seconds that no trial takes. No more, since an evaluation costs a ten-thousandth of the budget at least."""
+SLOWEST = 20.0
+"""The same where it is said how long a tuned AdamW takes, as a multiple of that."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Calibration:
     points: int = POINTS
     """Points that are tried of AdamW."""
     seeds: int = SEEDS
+    budget_seconds: float = NO_BUDGET
 
     @property
     def run(self) -> RunFolder:
@@ -67,7 +70,7 @@ class Calibration:
         folder = find_submission(submission)
         suite = self.config["suite"]
         endless = replace(
-            workload, target=UNREACHABLE[_implementation(workload).higher_is_better], budget_seconds=NO_BUDGET
+            workload, target=UNREACHABLE[_implementation(workload).higher_is_better], budget_seconds=self.budget_seconds
         )
         steps = round(HORIZON * workload.step_hint)
         point = folder.search_space.draw(0, self.points)[trial]
@@ -81,7 +84,7 @@ class Calibration:
             study=study,
             trial=trial,
             hyperparameters=point | {"horizon": HORIZON},
-            budget_seconds=NO_BUDGET,
+            budget_seconds=self.budget_seconds,
             step_hint=steps,
             data=self.config["data"],
             device=self.device,
@@ -221,7 +224,8 @@ def calibrate_suite(
     for workload in select_workloads(config):
         if seconds is not None:
             workload = _with_step_hint(config, workload, seconds, device, threads)
-        calibration = Calibration(config, device, slots, threads, references, points, seeds)
+        budget = NO_BUDGET if seconds is None else SLOWEST * seconds
+        calibration = Calibration(config, device, slots, threads, references, points, seeds, budget)
         rows = pandas.DataFrame(calibrate(calibration, workload))
         output = output_folder(calibration)
         output.mkdir(parents=True, exist_ok=True)
@@ -243,7 +247,7 @@ def _with_step_hint(
     config: dict[str, Any], workload: WorkloadSpec, seconds: float, device: str, threads: int
 ) -> WorkloadSpec:
     """Measure what a step of AdamW costs, and plan for as many as fit; `EVALUATIONS` of them are evaluated."""
-    calibration = Calibration(config, device, 1, threads)
+    calibration = Calibration(config, device, 1, threads, budget_seconds=SLOWEST * seconds)
     probed = replace(workload, step_hint=PROBE_STEPS, eval_every=PROBE_STEPS // 4)
     spec = replace(calibration.trial("adamw", probed, 0, 0), max_steps=PROBE_STEPS)
     root = None if config["data_root"] is None else Path(config["data_root"])
