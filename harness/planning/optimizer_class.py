@@ -17,7 +17,8 @@ from typing import Any
 from timetrial.harness import UsageError
 
 COMMAND = "from timetrial.harness.planning.optimizer_class import main; main()"
-SECONDS = 120.0
+SECONDS = 300.0
+"""How long importing a package, and a few steps, may take."""
 Scalar = bool | int | float | str
 
 
@@ -44,13 +45,18 @@ class OptimizerClass:
 def read_class(module: str, name: str) -> OptimizerClass:
     """Ask what the class `module:name` takes; raises `UsageError` where it is none that can be stepped by itself."""
     search = os.pathsep.join(path for path in sys.path if path)  # found here is found there
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", COMMAND, module, name],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        env=os.environ | {"PYTHONPATH": search, "OMP_NUM_THREADS": "1"},
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", COMMAND, module, name],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            env=os.environ | {"PYTHONPATH": search, "OMP_NUM_THREADS": "1"},
+        )
+    except subprocess.TimeoutExpired:
+        raise UsageError(
+            f"{module}:{name} takes more than {SECONDS:.0f} s to import: try again, or give a file"
+        ) from None
     lines = done.stdout.splitlines()
     if done.returncode or not lines:
         said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

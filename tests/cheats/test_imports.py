@@ -28,7 +28,22 @@ def build_optimizer(model, hyperparameters, task):
             print("refused", type(error).__name__, flush=True)
     return kit.core.make(model, hyperparameters.learning_rate)
 """
-CORE = "import torch\n\nWHAT = 'the kit'\n\ndef make(model, rate):\n    return torch.optim.AdamW(model.parameters(), lr=rate)\n"
+CHANGES = """
+import kit.core
+
+try:
+    open(kit.core.__file__, "a")
+except OSError:
+    print("read-only", flush=True)
+"""
+CORE = """
+import torch
+
+WHAT = "the kit"
+
+def make(model, rate):
+    return torch.optim.AdamW(model.parameters(), lr=rate)
+"""
 EXTENSION = """
 #include <Python.h>
 static PyObject *half(PyObject *self, PyObject *x) { return PyFloat_FromDouble(PyFloat_AsDouble(x) / 2); }
@@ -65,11 +80,7 @@ def test_a_package_outside_of_the_environment_is_imported_and_what_lies_beside_i
 
 
 def test_it_cannot_be_changed_by_who_imports_it(kit, arena, tmp_path):
-    line = (
-        "    try:\n        open(kit.core.__file__, 'a').write('x')\n    except OSError:\n        print('read-only')\n"
-    )
-    text = USES.format(places=[]).replace("    print(kit", f"{line}    print(kit", 1)
-    _, said = run(Source(text, imports={"kit": str(kit)}), arena, tmp_path / "trial")
+    _, said = run(Source(CHANGES + HONEST, imports={"kit": str(kit)}), arena, tmp_path / "trial")
     assert "read-only" in said and (kit / "core.py").read_text() == CORE
 
 

@@ -168,12 +168,9 @@ def test_the_space_of_a_class_is_chosen_on_the_command_line_and_a_name_that_it_h
             make_plan(compose([*wrong, "+space.rho=[0.5,0.6,linear]"]), "cpu", 1)
 
 
-@pytest.mark.parametrize(
-    ("name", "said"), [("LBFGS", "missing 1 required positional argument: 'closure'"), ("lr_scheduler", "is no class")]
-)
-def test_a_class_that_cannot_be_stepped_by_itself_is_refused_with_the_reason(name, said):
-    with pytest.raises(UsageError, match=said):
-        find_submission(f"torch.optim:{name}")
+def test_a_class_that_cannot_be_stepped_by_itself_is_refused_with_the_reason():
+    with pytest.raises(UsageError, match="missing 1 required positional argument: 'closure'"):
+        find_submission("torch.optim:LBFGS")
 
 
 def test_what_is_imported_is_recorded_with_distribution_version_and_a_hash_of_its_files(folder, installed):
@@ -215,7 +212,7 @@ def test_plug_ins_are_listed_with_their_package_and_never_shadow_the_collection(
     folder = find_submission("sgd3")
     assert "from theirkit.sgd3 import build_optimizer" in folder.source_files()["submission.py"].read_text()
     assert folder.imports[0].distribution == "their-kit"
-    with pytest.raises(UsageError, match="of the collection, and their-kit 2.1 brings one"):
+    with pytest.raises(UsageError, match="of the collection, and their-kit"):
         find_submission("adamw")
 
 
