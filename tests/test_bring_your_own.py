@@ -8,7 +8,9 @@ import pytest
 
 from tests.requirements import lacks
 from timetrial.harness import cli
+from timetrial.harness.planning.catalogue import hash_source
 from timetrial.harness.records.files import TrialFolder
+from timetrial.harness.records.run import Run
 
 DIGITS = '''"""Handwritten digits of scikit-learn, by a small network."""
 from collections import OrderedDict
@@ -58,9 +60,9 @@ def build_optimizer(model, hyperparameters, task):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder of a person's, outside of any clone."""
-    for package, install in (("pytorch_optimizer", "pytorch_optimizer"), ("sklearn", "scikit-learn")):
+    for package in ("pytorch_optimizer", "sklearn"):
         if importlib.util.find_spec(package) is None:
-            lacks(package, f"pip install {install}")
+            lacks("extras", f"no {package}: pip install -e '.[test]'")
     folder = tmp_path_factory.mktemp("theirs")
     for name, text in (("digits.py", DIGITS), ("small.yaml", SUITE), ("mine.py", MINE)):
         (folder / name).write_text(text)
@@ -96,7 +98,8 @@ def test_a_file_and_a_class_of_a_package_are_raced_on_a_workload_of_twenty_lines
         its = json.loads((raced / name / "source" / "imports.json").read_text())["pytorch_optimizer"]
         assert its["version"] and len(its["hash"]) == 16
         assert (raced / name / "imports" / "pytorch_optimizer" / "__init__.py").exists()
-        assert trial.read_spec().workload.text == DIGITS
+        spec = trial.read_spec()
+        assert spec.workload.text == DIGITS and spec.source_hash == hash_source(Run(raced).source_of(trial))
 
 
 def test_the_verbs_know_them_by_what_was_typed(raced, folder, monkeypatch, capsys):

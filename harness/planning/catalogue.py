@@ -97,10 +97,12 @@ def submission_names() -> list[str]:
 def find_submission(name: str, space: Mapping[str, Any] | None = None) -> SubmissionFolder:
     """Read the submission `name`: of the collection, or from outside: a path, `module:Class`, or a plug-in's name.
 
-    `space` has axes or values, by name, for those that are made of an optimizer class. What came from outside is known
-    by its own name from then on, in this process. Raises `UsageError` where it is unknown, has the name of one of the
-    collection, or its `submission.yaml` is wrong.
+    `space` has axes or values, by name, for those that are made of an optimizer class; None: as this process has found
+    it last. What came from outside is known by its own name from then on. Raises `UsageError` where it is unknown, has
+    the name of one of the collection, or its `submission.yaml` is wrong.
     """
+    if space is None and name in _found and _found[name].is_class:
+        return _found[name]
     plugins = outside.plugins(outside.SUBMISSIONS_GROUP)
     if outside.is_outside(name) or (name in plugins and not _is_of_collection(name)):
         _found[outside.name_of(name)] = folder = _read_outside(outside.prepare(name, space or {}), name)

@@ -220,7 +220,7 @@ def test_the_class_of_an_installed_package_is_asked_for_what_it_takes():
     try:
         version = importlib.metadata.version("pytorch_optimizer")
     except importlib.metadata.PackageNotFoundError:
-        lacks("pytorch_optimizer", "pip install pytorch_optimizer")
+        lacks("extras", "no pytorch_optimizer: pip install -e '.[test]'")
     found = find_submission("pytorch_optimizer:Muon", {"nesterov": False})
     assert found.author == f"pytorch_optimizer {version}"
     text = found.source_files()["submission.py"].read_text()
