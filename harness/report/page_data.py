@@ -190,7 +190,8 @@ def _imports(files: Mapping[str, Path]) -> list[str]:
     if MANIFEST not in files:
         return []
     return [
-        f"{name} of {its['distribution'] or 'its own'} {its['version'] or ''}: {its['files']} files, hash {its['hash']}"
+        f"{name} ({' '.join(filter(None, (its['distribution'], its['version']))) or 'its own'}): "
+        f"{its['files']} files, hash {its['hash']}"
         for name, its in json.loads(files[MANIFEST].read_bytes()).items()
     ]
 

@@ -67,8 +67,15 @@ _running: ForkServer | None = None
 
 
 def prepare_forkserver(specs: Iterable[TrialSpec]) -> None:
-    """Have trainees start from a process that has imported torch, the libraries, and the workloads of `specs`."""
-    _workloads.update(dict.fromkeys((spec.workload.implementation, spec.workload.text) for spec in specs))
+    """Have trainees start from a process that has imported torch, the libraries, and the workloads of `specs`.
+
+    Where one of them is a text that the running server does not have, which no import would find there, that ends.
+    """
+    wanted = dict.fromkeys((spec.workload.implementation, spec.workload.text) for spec in specs)
+    if _running is not None and any(text is not None for _, text in wanted.keys() - _workloads.keys()):
+        _running.close()
+        forget_forkserver()
+    _workloads.update(wanted)
 
 
 def forkserver() -> ForkServer:
