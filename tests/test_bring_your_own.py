@@ -94,7 +94,7 @@ def test_a_file_and_a_class_of_a_package_are_raced_on_a_workload_of_twenty_lines
         (trial,) = trials(raced, name)
         result, evaluations = trial.read_ending()
         assert result.status == "budget_exhausted" and result.step == 60
-        assert evaluations[-1].validation["accuracy"] > 0.5
+        assert evaluations[-1].validation["accuracy"] > 0.2
         its = json.loads((raced / name / "source" / "imports.json").read_text())["pytorch_optimizer"]
         assert its["version"] and len(its["hash"]) == 16
         assert (raced / name / "imports" / "pytorch_optimizer" / "__init__.py").exists()

@@ -76,7 +76,7 @@ def test_a_package_outside_of_the_environment_is_imported_and_what_lies_beside_i
     places = [str(kit.parent / "answers.py"), str(tmp_path / "trial" / "evals.jsonl"), "/imports/answers.py"]
     result, said = run(Source(USES.format(places=places), imports={"kit": str(kit)}), arena, tmp_path / "trial")
     assert result.status == "budget_exhausted", (result.reason, result.traceback)
-    assert "the kit" in said and said.count("refused") == 3 and "REACHED" not in said
+    assert "the kit" in said and said.count("refused") == 2 * 3 and "REACHED" not in said
 
 
 def test_it_cannot_be_changed_by_who_imports_it(kit, arena, tmp_path):

@@ -135,7 +135,7 @@ def test_a_class_for_matrices_gets_them_by_their_role_and_adamw_takes_the_rest(m
     assert muon.name == "torch.optim:Muon" and not muon.imports
     rate = muon.search_space.axes["lr"]
     assert (rate.min, rate.max, rate.scaling) == (pytest.approx(1e-4), pytest.approx(1e-2), "log")
-    before, finders = set(sys.modules), list(sys.meta_path)
+    finders = sys.meta_path
     try:
         module = load_submission(read_source(muon.name, muon.source_files(), muon.imports))
         model = torch.nn.ModuleDict({"hidden": torch.nn.Linear(4, 4), "head": torch.nn.Linear(4, 2)})
@@ -143,9 +143,9 @@ def test_a_class_for_matrices_gets_them_by_their_role_and_adamw_takes_the_rest(m
         values = SimpleNamespace(lr=0.01, weight_decay=0.1, adam_learning_rate=0.002)
         optimizer, _ = module.build_optimizer(model, values, SimpleNamespace(roles=roles, step_hint=100))
     finally:
-        sys.meta_path[:] = finders
-        for name in set(sys.modules) - before:
-            del sys.modules[name]
+        sys.meta_path = finders
+        for name in [name for name in sys.modules if name.startswith("timetrial.submissions")]:
+            del sys.modules[name]  # which its texts have made
     own, adamw = optimizer.optimizers
     assert (type(own), type(adamw)) == (torch.optim.Muon, torch.optim.AdamW)
     assert own.param_groups[0]["params"] == [model["hidden"].weight] and own.param_groups[0]["weight_decay"] == 0.1
