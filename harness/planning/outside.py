@@ -26,6 +26,8 @@ SUBMISSIONS_GROUP, WORKLOADS_GROUP = "timetrial.submissions", "timetrial.workloa
 METADATA = "submission.yaml"
 IN_THE_FILE = {"SEARCH_SPACE": "search_space", "HYPERPARAMETERS": "hyperparameters"}
 """What a file may say of itself, and the field of `submission.yaml` that it is."""
+OTHERS_IN_A_RUN = ("jobs", "report")
+"""Folders of a run that are no submission's."""
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]*")
 IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -70,8 +72,8 @@ def prepare(typed: str, space: Mapping[str, Any]) -> Outside:
     """
     name = name_of(typed)
     if is_path(typed):
-        if not NAME.fullmatch(name):
-            raise UsageError(f"submission {typed!r} would be called {name!r}: rename it: letters, digits, - and _")
+        if not NAME.fullmatch(name) or name in OTHERS_IN_A_RUN:
+            raise UsageError(f"submission {typed!r} would be called {name!r}: choose another: letters, digits, - and _")
         return _from_path(typed, name)
     if IMPORT_PATH.fullmatch(typed):
         module, _, attribute = typed.partition(":")

@@ -105,6 +105,7 @@ def test_a_folder_with_a_submission_yaml_is_read_as_one_of_the_collection(folder
         ("./adamw.py", "'adamw', as one of the collection: rename it"),
         ("./computed.py", "SEARCH_SPACE is no literal"),
         ("./broken.py", "is no Python"),
+        ("./report.py", "choose another"),
         ("a:b:c", "no import path"),
         ("nowhere", "unknown submission"),
     ],
