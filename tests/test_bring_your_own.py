@@ -144,3 +144,46 @@ def test_the_workload_conforms_and_a_race_on_it_is_calibrated_with_a_few_points(
     said = dict(line.strip().split(": ") for line in lines[1:6])
     assert lines[0] == "  digits:" and 0 < float(said["target"]) <= 1 and int(said["step_hint"]) >= 25
     assert (folder / "calibration-small" / "findings" / "digits.csv").exists()
+
+
+def test_new_writes_a_workload_that_conforms_with_its_suite_and_its_test(tmp_path, monkeypatch, capsys):
+    from timetrial.harness.planning.configuration import compose
+    from timetrial.harness.planning.plan import select_workloads
+    from timetrial.harness.rules.conformance import check_workload
+    from timetrial.harness.trial.arena import make_workload
+    from timetrial.harness.workload import DataSource
+
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["new", "--workload", "two_spirals"]) == 0
+    assert {path.name for path in (tmp_path / "two_spirals").iterdir()} == {
+        *("two_spirals.py", "two_spirals.yaml", "test_two_spirals.py")
+    }
+    assert "from two_spirals import TwoSpirals" in (tmp_path / "two_spirals" / "test_two_spirals.py").read_text()
+    (spec,) = select_workloads(compose(["suite=two_spirals/two_spirals.yaml", "submission=adamw"]))
+    assert spec.implementation == "two_spirals.py:TwoSpirals"
+    found = list(check_workload(make_workload(spec, None), DataSource()))
+    assert [finding.problem for finding in found] == [None] * 8
+    assert cli.main(["new", "--workload", "two_spirals"]) == 2 and "is there already" in capsys.readouterr().err
+
+
+WRONG = {
+    "variants": ("replace(self, width=(16, 24, 48, 64)[seed % 4])", "self", "the same for every seed"),
+    "determinism": ("he_std(layer), generator)", "he_std(layer), torch.Generator())", "the same weights for two seeds"),
+    "roles": (", head=nn", ", last=nn", "no parameter has the role output"),
+    "data": ('"validation": slice(1197, 1497)', '"validation": slice(0, 300)', "are in train too"),
+    "memory": ("\n@dataclass", "\nIMAGES = load_digits().data\n\n@dataclass", "load data in load_all"),
+    "evaluation": ("[(data[", "[(data['inputs'][:1], data['targets'][:1]), (data[", "and a loop over them"),
+}
+"""Of each check what makes it fail: a line of the workload, what stands there instead, and what is said."""
+
+
+@pytest.mark.parametrize("check", WRONG)
+def test_a_workload_that_does_not_conform_is_told_what_is_wrong(check):
+    from timetrial.harness.rules.conformance import check_workload
+    from timetrial.harness.workload import DataSource, workload_class
+
+    right, wrong, said = WRONG[check]
+    assert right in DIGITS
+    kind = workload_class("digits.py:Digits", "import torch\n" + DIGITS.replace(right, wrong, 1))
+    problems = {found.check: found.problem for found in check_workload(kind(), DataSource())}
+    assert said in (problems[check] or ""), problems
