@@ -8,8 +8,8 @@ from timetrial.harness import UsageError
 
 VERBS = {
     "list": "show workloads, suites, submissions and rulesets",
-    "new": "make a submission folder from the template",
-    "check": "read a submission, lint its source and run some steps on every workload",
+    "new": "make a submission folder, or a workload with its suite and test, from a template",
+    "check": "read a submission, lint its source and run some steps; or check a workload of your own",
     "run": "run the trials of one or several submissions; goes on where it was stopped",
     "status": "show what of a run is done, running, missing or failed, and why",
     "cancel": "cancel what waits and runs of a run, and keep its records",
@@ -17,6 +17,7 @@ VERBS = {
     "report": "write leaderboard, plots and training curves of runs",
     "compare": "compare two submissions of a run, workload by workload",
     "validity": "compare the order of a leaderboard with a published one, such as AlgoPerf's",
+    "calibrate": "find targets, budgets and step hints of a suite by tuning reference submissions",
     "explain": "run a small experiment that shows why optimizers rank as they do",
     "submit": "check a complete run and add it to the committed leaderboard",
     "doctor": "show hardware, libraries, data found and the timing noise of this machine",

@@ -1,16 +1,22 @@
 """The interface of a workload: model, data, loss and metric, the same for every submission."""
 
+import hashlib
 import importlib
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import ClassVar, NamedTuple
 
+import numpy
 import torch
 from torch import Tensor, nn
+
+from timetrial.harness import UsageError
 
 SPLITS = ("train", "validation", "test")
 ROLES = ("embedding", "hidden_matrix", "convolution", "bias", "norm", "output")
@@ -101,26 +107,32 @@ class Workload(ABC):
             raise ValueError(f"no {source.kind} data of split {split!r}: choose one of {SPLITS}, real or synthetic")
         limits = {"train": self.training_examples, "validation": self.validation_examples, "test": self.test_examples}
         limit = limits[split]
-        data = self.load_all(split, source)
+        data = {name: as_tensor(name, values) for name, values in self.load_all(split, source).items()}
         if limit is None:
             return data
         return {name: tensor.clone() for name, tensor in self.first(data, limit).items()}
 
     @abstractmethod
-    def load_all(self, split: str, source: DataSource) -> Data:
-        """Load all of a split, as `load`: examples in an order that makes the first of them a fair sample."""
+    def load_all(self, split: str, source: DataSource) -> Mapping[str, Tensor | numpy.ndarray]:
+        """Load all of a split, as `load`: examples in an order that makes the first of them a fair sample.
+
+        NumPy arrays are taken as well: float64 becomes float32, and int32 becomes int64.
+        """
 
     def first(self, data: Data, examples: int) -> Data:
         """Take the first `examples` examples of a split, all if there are fewer; they are a fair sample of it."""
         return {name: tensor[:examples] for name, tensor in data.items()}
 
-    @abstractmethod
     def examples(self, data: Data) -> int:
-        """Count the examples of a split: the indices that `batch` takes are 0 to this number."""
+        """Count the examples of a split: the indices that `batch` takes are 0 to this number; by default its rows."""
+        return len(next(iter(data.values())))
 
-    @abstractmethod
     def batch(self, data: Data, indices: Tensor, generator: torch.Generator) -> Batch:
-        """Gather the examples at `indices` (int64, on the device), augmented with draws from `generator`."""
+        """Gather the examples at `indices` (int64, on the device), augmented with draws from `generator`.
+
+        By default the rows of `inputs` and `targets`, as they are.
+        """
+        return Batch(data["inputs"].index_select(0, indices), data["targets"].index_select(0, indices))
 
     @abstractmethod
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -172,20 +184,49 @@ class Workload(ABC):
         """Give the context in which forward passes run at this workload's precision."""
         return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
 
-    @abstractmethod
     def draw_variant(self, seed: int) -> "Workload":
         """Draw a workload of the same kind with other sizes, for runs on problems that no author has seen.
 
         Everything drawn (width, depth, activation, initialisation, data subset) is a field of the dataclass.
         """
+        raise UsageError(f"{type(self).__name__} draws no variants: write its draw_variant, or leave out variant_seed")
 
 
-def workload_class(implementation: str) -> type[Workload]:
-    """Import the class that a suite names, such as `timetrial.workloads.small_gpt.SmallGpt`.
+def as_tensor(name: str, values: Tensor | numpy.ndarray) -> Tensor:
+    """Give the contiguous tensor of `values`; raises `UsageError` for an array that no tensor can hold."""
+    if isinstance(values, Tensor):
+        return values.contiguous()
+    smaller = {numpy.dtype("float64"): "float32", numpy.dtype("int32"): "int64"}
+    array = numpy.array(values, dtype=smaller.get(values.dtype))
+    try:
+        return torch.from_numpy(array)
+    except TypeError:
+        raise UsageError(f"the data {name!r} are an array of {array.dtype}: give numbers, such as int64") from None
 
-    Raises `ImportError`, `AttributeError` or `ValueError` where there is none.
+
+def workload_class(implementation: str, text: str | None = None) -> type[Workload]:
+    """Import the class that a suite names, such as `timetrial.workloads.small_gpt.SmallGpt` or `package.module:Class`.
+
+    With the `text` of a file, `implementation` is its name and the class in it, such as `digits.py:Digits`: equal texts
+    are one module. Raises `ImportError`, `AttributeError` or `ValueError` where there is none.
     """
-    module, _, name = implementation.rpartition(".")
+    if text is not None:
+        file, _, name = implementation.rpartition(":")
+        return getattr(_module_of(file, text), name)
+    module, _, name = implementation.replace(":", ".").rpartition(".")
     if module.startswith("workloads."):  # records from before the package had one import name
         module = f"timetrial.{module}"
     return getattr(importlib.import_module(module), name)
+
+
+def _module_of(file: str, text: str) -> ModuleType:
+    """Give the module that `text` is, run once in this process and named by its content, so that it can be pickled."""
+    name = f"timetrial_workload_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    if name not in sys.modules:
+        module = sys.modules[name] = ModuleType(name)
+        try:
+            exec(compile(text, file, "exec"), module.__dict__)
+        except Exception as error:
+            del sys.modules[name]
+            raise ImportError(f"{file}: {type(error).__name__}: {error}") from error
+    return sys.modules[name]

@@ -169,7 +169,7 @@ def test_new_writes_into_the_current_folder_and_never_into_the_installed_package
     done = timetrial("new", "mine")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (timetrial.folder / "mine").iterdir()} == {"submission.py", "submission.yaml"}
-    assert "clone of TimeTrial" in done.stdout and HOMEPAGE in done.stdout
+    assert "timetrial check ./mine" in done.stdout
     assert sorted((installed / "timetrial" / "submissions").iterdir()) == before
     again = timetrial("new", "mine")
     assert again.returncode == 2 and "mine is there already" in again.stderr

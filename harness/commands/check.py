@@ -1,14 +1,23 @@
-"""Check a submission: read its yaml and search space, lint its source, and run some steps on every workload."""
+"""Check a submission: read its yaml and search space, lint its source, and run some steps on every workload.
+
+With --workload: check that a workload of your own keeps to what a race needs, and race adamw on it for some steps.
+"""
 
 import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from timetrial.harness import UsageError
 
-EXAMPLE = "timetrial check adamw --suite quickstart"
+if TYPE_CHECKING:
+    from timetrial.harness.planning.spec import TrialSpec
+    from timetrial.harness.records.files import Result
+
+EXAMPLE = "timetrial check adamw --suite quickstart        timetrial check --workload ./mine.py"
+UNREACHABLE = {True: 1e9, False: 1e-9}
+"""A target that no trial reaches, where higher is better and where it is not."""
 STEPS = 20
 """Batches on every workload, with an evaluation in the middle."""
 
@@ -17,41 +26,87 @@ Line = tuple[str, str, str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="a submission, as timetrial list names it")
+    parser.add_argument("name", metavar="NAME", help="a submission: a name, ./folder, ./file.py, module:Class")
+    parser.add_argument(
+        "--workload", action="store_true", help="NAME is a workload: ./file.py, module:Class, a plug-in, or one of new"
+    )
+    parser.add_argument("--data", choices=("real", "synthetic"), default="real", help="with --workload")
+    parser.add_argument("--data-root", metavar="DIR", help="with --workload: the folder that has its data")
     parser.add_argument("--suite", default="quickstart", help="the suite whose workloads are tried, on synthetic data")
 
 
 def main(options: argparse.Namespace) -> int:
     wrong = 0
-    for verdict, what, finding in _lines(options.name, options.suite):
+    lines = _workload_lines(options) if options.workload else _lines(options.name, options.suite)
+    for verdict, what, finding in lines:
         print(f"{verdict:8} {what:22} {finding}", flush=True)
         wrong += verdict == "wrong"
-    advice = f"next: timetrial run submission={options.name} suite={options.suite}"
+    if options.workload:
+        advice = "next: timetrial calibrate suite=FILE.yaml, with an entry for it"
+    else:
+        advice = f"next: timetrial run submission={options.name} suite={options.suite}"
     print(f"{wrong} of the checks failed" if wrong else advice, file=sys.stderr)
     return 1 if wrong else 0
 
 
 def _lines(name: str, suite: str) -> Iterator[Line]:
     from timetrial.harness.planning.catalogue import find_submission
+    from timetrial.harness.planning.outside import is_outside
     from timetrial.harness.planning.places import SUBMISSIONS
     from timetrial.harness.rules.lint import REFUSED, lint_files
 
     try:
         folder = find_submission(name)
     except UsageError as error:
-        if not (SUBMISSIONS / name / "submission.yaml").is_file():
+        if is_outside(name) or not (SUBMISSIONS / name / "submission.yaml").is_file():
             raise
         yield "wrong", "submission.yaml", str(error)
         return
     yield "ok", "submission.yaml", f"{folder.author}; enters {' and '.join(folder.rulesets)}"
     if folder.search_space is not None:
         yield "ok", "search space", f"first point: {_in_words(folder.search_space.draw(0, 5)[0])}"
+    for its in folder.imports:
+        version = f"{its.distribution} {its.version}" if its.distribution else "its own"
+        yield "ok", f"imports {its.name}", f"{version}: {its.files} files, {its.bytes:,} bytes, hash {its.hash}"
     findings = lint_files(folder.source_files().items())
     for found in findings:
         yield ("wrong" if found.severity == REFUSED else "warning"), f"{found.file}:{found.line}", found.message
     if not findings:
         yield "ok", "source", f"{len(folder.source_files())} files, nothing against the rules"
     yield from _trials(name, folder.rulesets[0], suite)
+
+
+def _workload_lines(options: argparse.Namespace) -> Iterator[Line]:
+    """Run the conformance checks, and a short trial through the real referee."""
+    from pathlib import Path
+
+    from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
+    from timetrial.harness.planning.suite_file import find_implementation
+    from timetrial.harness.rules.conformance import check_workload
+    from timetrial.harness.rules.probe import run_briefly
+    from timetrial.harness.trial.arena import make_workload
+    from timetrial.harness.workload import DataSource
+
+    name = options.name
+    made = next((str(file) for file in (Path(name) / f"{name}.py", Path(f"{name}.py")) if file.is_file()), name)
+    found = find_implementation(made, Path.cwd(), "check --workload")
+    spec = WorkloadSpec(name=name, sizes={}, target=0.0, budget_seconds=100.0, step_hint=100, eval_every=10, **found)
+    workload = make_workload(spec, None)
+    root = None if options.data_root is None else Path(options.data_root)
+    failed = False
+    for finding in check_workload(workload, DataSource(options.data, root)):
+        failed |= finding.problem is not None
+        yield ("ok", finding.check, "") if finding.problem is None else ("wrong", finding.check, finding.problem)
+    if failed:
+        return
+    spec = replace(spec, target=UNREACHABLE[workload.higher_is_better])
+    trial = TrialSpec(
+        suite="check", suite_version=1, ruleset="self_tuning", submission="adamw", source_hash="", workload=spec,
+        study=0, trial=0, hyperparameters={"learning_rate": 2e-3, "beta1": 0.9, "beta2": 0.98, "weight_decay": 0.1},
+        budget_seconds=100.0, step_hint=100, data=options.data, device="cpu", threads=1, warmup_steps=2,
+        max_steps=STEPS,
+    )  # fmt: skip
+    yield from _verdicts(run_briefly([trial], root))
 
 
 def _trials(name: str, ruleset: str, suite: str) -> Iterator[Line]:
@@ -66,7 +121,11 @@ def _trials(name: str, ruleset: str, suite: str) -> Iterator[Line]:
     plan = make_plan(config, choose_device(config["device"]), threads=1)
     first = [spec for spec in plan if (spec.study, spec.trial) == (0, 0)]
     specs = [replace(spec, workload=replace(spec.workload, eval_every=STEPS // 2)) for spec in first]
-    for spec, result in run_briefly(specs):
+    yield from _verdicts(run_briefly(specs))
+
+
+def _verdicts(tried: "Iterator[tuple[TrialSpec, Result | UsageError]]") -> Iterator[Line]:
+    for spec, result in tried:
         if isinstance(result, UsageError):
             yield "wrong", spec.workload.name, str(result)
         elif result.status in ("target_reached", "budget_exhausted", "diverged"):

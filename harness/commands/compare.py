@@ -23,25 +23,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print a table for each suite and ruleset, and a sentence; return 1 where trials without a result prevent it."""
-    if options.one == options.other:
-        raise UsageError(f"{options.one} with itself: name two submissions")
     from rich.console import Console
 
     from timetrial.harness.entries.find import find_run
+    from timetrial.harness.planning.outside import name_of
     from timetrial.harness.records.table import check_hardware, read_trials
     from timetrial.harness.report.comparison import compare, comparison_table, in_words
     from timetrial.harness.scoring import REFERENCE
 
+    one, other = name_of(options.one), name_of(options.other)
+    if one == other:
+        raise UsageError(f"{one} with itself: name two submissions")
     trials = read_trials([find_run(options.run)])
-    for name in (options.one, options.other):
+    for name in (one, other):
         if name not in set(trials["submission"]):
             known = ", ".join(sorted(set(trials["submission"])))
             raise UsageError(f"no submission {name!r} in {options.run}: there are {known}")
-    trials = trials[trials["submission"].isin((options.one, options.other, REFERENCE))]
+    trials = trials[trials["submission"].isin((one, other, REFERENCE))]
     check_hardware(trials, options.allow_mixed_hardware)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     failed = False
-    for comparison in compare(trials, options.one, options.other, options.clock, options.allow_incomplete):
+    for comparison in compare(trials, one, other, options.clock, options.allow_incomplete):
         if comparison.unscored:
             print(f"{comparison.frame}: {comparison.unscored}", file=sys.stderr)
             failed = True

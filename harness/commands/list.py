@@ -1,4 +1,4 @@
-"""List workloads, suites, submissions and rulesets: what a run can be made of."""
+"""List workloads, suites, submissions and rulesets: what a run can be made of, and where each comes from."""
 
 import argparse
 import json
@@ -29,25 +29,36 @@ def inventory() -> dict[str, Any]:
     from timetrial.harness import UsageError
     from timetrial.harness.planning.catalogue import TEMPLATE, find_submission, submission_names
     from timetrial.harness.planning.configuration import compose, options
+    from timetrial.harness.planning.outside import SUBMISSIONS_GROUP, WORKLOADS_GROUP, brought_by, plugins
 
     submissions, unreadable = [], []
-    for name in submission_names():
+    for name in sorted({*submission_names(), *plugins(SUBMISSIONS_GROUP)}):
         try:
             folder = find_submission(name)
         except UsageError as error:
             unreadable.append(str(error))
             continue
-        submissions.append({"name": name, "rulesets": folder.rulesets, "description": folder.description})
+        submissions.append(
+            {"name": name, "from": folder.origin, "rulesets": folder.rulesets, "description": folder.description}
+        )
     suites = [compose([f"suite={name}", f"submission={TEMPLATE}"])["suite"] for name in options("suite")]
     rulesets = [
         compose([f"ruleset={name}", "suite=mini", f"submission={TEMPLATE}"])["ruleset"] for name in options("ruleset")
     ]
     workloads = {name: given["implementation"] for suite in suites for name, given in suite["workloads"].items()}
+    described = [
+        {"name": name, "from": "collection", "description": _first_line(implementation)}
+        for name, implementation in workloads.items()
+    ]
+    for name, point in plugins(WORKLOADS_GROUP).items():
+        if name in workloads:
+            unreadable.append(
+                f"workload {name!r} is of the collection, and {brought_by(point)} brings one of that name"
+            )
+        else:
+            described.append({"name": name, "from": brought_by(point), "description": point.value})
     return {
-        "workloads": [
-            {"name": name, "description": _first_line(implementation)}
-            for name, implementation in sorted(workloads.items())
-        ],
+        "workloads": sorted(described, key=lambda workload: workload["name"]),
         "suites": [
             {
                 "name": suite["name"],
@@ -86,13 +97,18 @@ def _first_line(implementation: str) -> str:
 
 
 def _print_tables(found: dict[str, Any]) -> None:
-    _print_rows("workloads", [(w["name"], w["description"]) for w in found["workloads"]])
+    _print_rows("workloads", [(w["name"], f"{_from(w)}{w['description']}") for w in found["workloads"]])
     _print_rows("suites", [(f"{s['name']} (version {s['version']})", s["description"]) for s in found["suites"]])
     _print_rows(
         "rulesets", [(r["name"], f"{r['studies']} x {r['trials']}: {r['description']}") for r in found["rulesets"]]
     )
-    rows = [(s["name"], f"{', '.join(s['rulesets'])}: {s['description']}") for s in found["submissions"]]
+    rows = [(s["name"], f"{_from(s)}{', '.join(s['rulesets'])}: {s['description']}") for s in found["submissions"]]
     _print_rows("submissions", rows)
+
+
+def _from(found: dict[str, Any]) -> str:
+    """Say where something comes from, if that is not the collection."""
+    return "" if found["from"] == "collection" else f"[{found['from']}] "
 
 
 def _print_rows(title: str, rows: list[tuple[str, str]]) -> None:

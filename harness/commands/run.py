@@ -54,7 +54,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
     from timetrial.harness.planning.configuration import compose
     from timetrial.harness.planning.environment import choose_device
     from timetrial.harness.planning.places import RUNS
-    from timetrial.harness.planning.plan import add_reference, make_plan
+    from timetrial.harness.planning.plan import add_reference, check_space, plan_trials, submission_list
     from timetrial.harness.runs.folder import RunFolder
     from timetrial.harness.runs.local import slots_and_threads
     from timetrial.harness.runs.slurm import read_resources
@@ -67,7 +67,12 @@ def _run(options: argparse.Namespace, command: str) -> int:
         device = choose_device(config["device"])
         slots, threads = slots_and_threads(config["executor"], device)
     run = RunFolder((RUNS / str(config["run"])).resolve())
-    plan = add_reference(config, make_plan(config, device, threads), device, threads)
+    found = [run.find(typed, config["space"]) for typed in submission_list(config["submission"])]
+    check_space(config, [folder for folder, _, _ in found])
+    for note in (note for _, _, note in found if note):
+        print(f"note: {note}: {run.name} goes on with the source that it keeps; run=NAME starts anew", file=sys.stderr)
+    plan = plan_trials(config, {folder: source_hash for folder, source_hash, _ in found}, device, threads)
+    plan = add_reference(config, plan, device, threads)
     run.add(plan)
     if config["executor"]["name"] == "slurm":
         return _run_on_cluster(run, plan, resources, config["data_root"], options.wait)

@@ -9,7 +9,7 @@ from pathlib import Path
 from timetrial.harness import UsageError
 from timetrial.harness.records.files import write_atomically
 
-NAME = re.compile(r"(shared/)?[\w-][\w. -]*\.(py|yaml|md)")
+NAME = re.compile(r"(shared/)?[\w-][\w. -]*\.(py|yaml|md|json)")
 """What a source file may be called: nothing that leads out of the folder it is restored into."""
 
 

@@ -12,7 +12,7 @@ from timetrial.harness.entries.committed import CommittedEntry, committed_result
 from timetrial.harness.entries.numbers import boards_by_name, files_with_numbers, insert_numbers
 from timetrial.harness.entries.sources import is_name
 from timetrial.harness.planning import places
-from timetrial.harness.planning.catalogue import find_submission, hash_source
+from timetrial.harness.planning.catalogue import find_submission, hash_source, submission_names
 from timetrial.harness.planning.configuration import compose, options
 from timetrial.harness.planning.plan import make_plan
 from timetrial.harness.planning.search_space import Hyperparameters
@@ -66,6 +66,11 @@ def find_problems(candidate: Candidate) -> list[str]:
     """Say why a candidate cannot be on the leaderboard, one line for each reason; none: it can."""
     together = (*candidate.trials, *candidate.beside)
     problems = [problem for folder in together for problem in find_contradictions(folder)]
+    if candidate.submission not in submission_names():
+        place = f"submissions/{candidate.submission}/" if candidate.submission.isidentifier() else "submissions/NAME/"
+        return [
+            f"{candidate.submission} is not of the collection: make it a folder {place} of this clone, and run that"
+        ]
     if problems:
         return problems + _plan_problems(candidate)
     return [*_plan_problems(candidate), *_source_problems(candidate), *environment_problems(together)]

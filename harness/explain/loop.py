@@ -7,7 +7,8 @@
 The submission's code runs in this process and is trusted, no clock counts, and nothing is scored.
 """
 
-import importlib
+import importlib.util
+import sys
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from timetrial.harness import UsageError
-from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness.planning.catalogue import COLLECTION, find_submission
 from timetrial.harness.planning.configuration import compose, options
 from timetrial.harness.planning.plan import select_workloads
 from timetrial.harness.planning.seeds import derive_seed
@@ -36,9 +37,19 @@ def find_workload(suite: str, name: str) -> Workload:
 
 
 def submission_module(name: str) -> types.ModuleType:
-    """Import the `submission.py` of a submission of this clone; raises `UsageError` where there is none."""
-    find_submission(name)
-    return importlib.import_module(f"timetrial.submissions.{name}.submission")
+    """Import the `submission.py` of a submission, in this process; raises `UsageError` where there is none."""
+    found = find_submission(name)
+    if found.origin == COLLECTION:
+        return importlib.import_module(f"timetrial.submissions.{name}.submission")
+    spec = importlib.util.spec_from_file_location(f"submission_{found.source_hash()}", found.path / "submission.py")
+    module = importlib.util.module_from_spec(spec)
+    places = [str(place) for place in (found.path, found.beside) if place is not None]
+    sys.path[:0] = places
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.path[: len(places)]
+    return module
 
 
 def hyperparameters_of(name: str, **changes: Any) -> dict[str, Any]:

@@ -8,19 +8,18 @@ has steps up to `BUDGET / SHORTEST` times as costly still ends the shortest sche
 counted in steps, which no noise of a machine can move.
 """
 
-import argparse
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import find_submission
-from timetrial.harness.planning.configuration import compose
 from timetrial.harness.planning.environment import choose_device
-from timetrial.harness.planning.places import RESULTS, RUNS
+from timetrial.harness.planning.places import CLONE, RESULTS, RUNS
 from timetrial.harness.planning.plan import select_workloads
 from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
+from timetrial.harness.rules.probe import run_briefly
 from timetrial.harness.runs.folder import RunFolder
 from timetrial.harness.runs.local import run_locally, slots_and_threads
 from timetrial.harness.runs.progress_bar import Progress
@@ -36,10 +35,16 @@ BUDGET = 1.3
 """The budget, in step hints of AdamW."""
 SHORTEST = 0.4
 """The shortest horizon of the collection's search spaces."""
+UNCALIBRATED = {"target": 1.0, "budget_seconds": 1.0, "step_hint": 1, "eval_every": 1}
+"""What stands for numbers that an entry of a suite does not have yet."""
+PROBE_STEPS, EVALUATIONS = 40, 25
+"""Steps to time AdamW with, and the evaluations of a step hint."""
 UNREACHABLE = {True: 1e9, False: 1e-9}
 """A target that no trial reaches, for metrics where higher is better and where it is not."""
 NO_BUDGET = 1000.0
 """Seconds that no trial takes. No more, since an evaluation costs a ten-thousandth of the budget at least."""
+SLOWEST = 20.0
+"""The same where it is said how long a tuned AdamW takes, as a multiple of that."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,10 @@ class Calibration:
     slots: int
     threads: int
     references: tuple[str, ...] = REFERENCES
+    points: int = POINTS
+    """Points that are tried of AdamW."""
+    seeds: int = SEEDS
+    budget_seconds: float = NO_BUDGET
 
     @property
     def run(self) -> RunFolder:
@@ -61,10 +70,10 @@ class Calibration:
         folder = find_submission(submission)
         suite = self.config["suite"]
         endless = replace(
-            workload, target=UNREACHABLE[_implementation(workload).higher_is_better], budget_seconds=NO_BUDGET
+            workload, target=UNREACHABLE[_implementation(workload).higher_is_better], budget_seconds=self.budget_seconds
         )
         steps = round(HORIZON * workload.step_hint)
-        point = folder.search_space.draw(0, POINTS)[trial]
+        point = folder.search_space.draw(0, self.points)[trial]
         return TrialSpec(
             suite=f"calibration-{suite['name']}",
             suite_version=suite["version"],
@@ -75,7 +84,7 @@ class Calibration:
             study=study,
             trial=trial,
             hyperparameters=point | {"horizon": HORIZON},
-            budget_seconds=NO_BUDGET,
+            budget_seconds=self.budget_seconds,
             step_hint=steps,
             data=self.config["data"],
             device=self.device,
@@ -99,14 +108,17 @@ class Calibration:
 def calibrate(calibration: Calibration, workload: WorkloadSpec) -> list[dict[str, Any]]:
     """Tune the references on `workload`, run the best point of each on other seeds; gives a row for each evaluation."""
     references = calibration.references
-    points = {name: POINTS if name == "adamw" else POINTS // 2 for name in references}
-    search = [calibration.trial(name, workload, 0, i) for i in range(POINTS) for name in references if i < points[name]]
+    most = calibration.points
+    points = {name: most if name == "adamw" else max(1, most // 2) for name in references}
+    search = [calibration.trial(name, workload, 0, i) for i in range(most) for name in references if i < points[name]]
     calibration.execute(search)
     rows = [row for spec in search for row in _rows(calibration.run, spec, "search")]
     higher = _implementation(workload).higher_is_better
     best = {name: _best_point([row for row in rows if row["submission"] == name], higher) for name in references}
     confirm = [
-        calibration.trial(name, workload, seed, best[name]) for seed in range(1, SEEDS + 1) for name in references
+        calibration.trial(name, workload, seed, best[name])
+        for seed in range(1, calibration.seeds + 1)
+        for name in references
     ]
     calibration.execute(confirm)
     return rows + [row for spec in confirm for row in _rows(calibration.run, spec, "confirm")]
@@ -182,7 +194,7 @@ def steps_to(rows: "Any", target: float, higher_is_better: bool) -> "Any":
     first = reached.groupby(["submission", "study"])["step"].min()
     table = first.groupby("submission").agg(["median", "min", "max", "count"])
     run = [name for name in REFERENCES if name in set(rows["submission"])]
-    return table.reindex(run).rename(columns={"count": f"reached_of_{SEEDS}"})
+    return table.reindex(run).rename(columns={"count": f"reached_of_{confirm['study'].nunique()}"})
 
 
 def _implementation(workload: WorkloadSpec) -> Any:
@@ -191,55 +203,84 @@ def _implementation(workload: WorkloadSpec) -> Any:
     return make_workload(workload, None)
 
 
-def main() -> int:
+def calibrate_suite(
+    config: dict[str, Any], *, points: int, seeds: int, adamw_only: bool, seconds: float | None
+) -> Iterator[str]:
+    """Calibrate the workloads of a suite one by one; gives what to read of each, with the lines for its suite.
+
+    `seconds`, if given, is how long a tuned AdamW should take to the target; the step hint then follows from what a
+    step costs here, and else is that of the suite. Findings are also files of `output_folder`.
+    """
     import pandas
 
-    parser = argparse.ArgumentParser(
-        prog="scripts/calibrate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="example: scripts/calibrate suite=mini data_root=DIR",
-    )
-    parser.add_argument("overrides", nargs="+", metavar="key=value", help="as of timetrial run; needs suite=NAME")
-    parser.add_argument(
-        "--adamw-only", action="store_true", help="adamw alone: the target, without a look at who else reaches it"
-    )
-    options = parser.parse_args()
-    try:
-        config = compose([*options.overrides, "submission=adamw"])
-        device = choose_device(config["device"])
-        references = ("adamw",) if options.adamw_only else REFERENCES
-        calibration = Calibration(config, device, *slots_and_threads(config["executor"], device), references)
-        output = RESULTS / "calibration" / config["suite"]["name"]
+    device = choose_device(config["device"])
+    references = ("adamw",) if adamw_only else REFERENCES
+    slots, threads = slots_and_threads(config["executor"], device)
+    entries = config["suite"]["workloads"]
+    for name, entry in entries.items():
+        if seconds is None and not {"step_hint", "eval_every"} <= entry.keys():
+            raise UsageError(f"workload {name} has no step_hint or eval_every: say --seconds, of AdamW to its target")
+        entries[name] = UNCALIBRATED | entry
+    for workload in select_workloads(config):
+        if seconds is not None:
+            workload = _with_step_hint(config, workload, seconds, device, threads)
+        budget = NO_BUDGET if seconds is None else SLOWEST * seconds
+        calibration = Calibration(config, device, slots, threads, references, points, seeds, budget)
+        rows = pandas.DataFrame(calibrate(calibration, workload))
+        output = output_folder(calibration)
         output.mkdir(parents=True, exist_ok=True)
-        for workload in select_workloads(config):
-            rows = pandas.DataFrame(calibrate(calibration, workload))
-            rows.to_csv(output / f"{workload.name}.csv", index=False, float_format="%.6g")
-            _print_findings(workload, rows, output)
-    except UsageError as error:
-        print(f"scripts/calibrate: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("scripts/calibrate: stopped; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+        rows.to_csv(output / f"{workload.name}.csv", index=False, float_format="%.6g")
+        text = _findings(workload, rows, seeds)
+        (output / f"{workload.name}.txt").write_text(text)
+        yield text
 
 
-def _print_findings(workload: WorkloadSpec, rows: Any, output: Path) -> None:
+def output_folder(calibration: Calibration) -> Path:
+    """Say where findings go: to the committed results for a suite of the collection, else into the run."""
+    suite = calibration.config["suite"]
+    if CLONE and "file" not in suite:
+        return RESULTS / "calibration" / suite["name"]
+    return calibration.run.path / "findings"
+
+
+def _with_step_hint(
+    config: dict[str, Any], workload: WorkloadSpec, seconds: float, device: str, threads: int
+) -> WorkloadSpec:
+    """Measure what a step of AdamW costs, and plan for as many as fit; `EVALUATIONS` of them are evaluated."""
+    calibration = Calibration(config, device, 1, threads, budget_seconds=SLOWEST * seconds)
+    probed = replace(workload, step_hint=PROBE_STEPS, eval_every=PROBE_STEPS // 4)
+    spec = replace(calibration.trial("adamw", probed, 0, 0), max_steps=PROBE_STEPS)
+    root = None if config["data_root"] is None else Path(config["data_root"])
+    ((_, result),) = run_briefly([spec], root)
+    if isinstance(result, UsageError):
+        raise result
+    if result.step <= 0:
+        raise UsageError(f"workload {workload.name}: adamw {result.status}: {result.reason}")
+    cost = (result.seconds if result.paced_seconds is None else result.paced_seconds) / result.step
+    steps = max(EVALUATIONS, int(float(f"{seconds / (HORIZON * cost):.2g}")))
+    return replace(workload, step_hint=steps, eval_every=max(1, steps // EVALUATIONS))
+
+
+def _findings(workload: WorkloadSpec, rows: Any, seeds: int) -> str:
+    """Write what was found about a workload, and first the lines of its suite."""
     higher = _implementation(workload).higher_is_better
     summary = summarize(rows, higher).set_index("submission")
     target, cost = summary.loc["adamw", "reached"], summary.loc["adamw", "seconds_per_step"]
+    numbers = {
+        "target": f"{target:.4g}",
+        "test_target": f"{summary.loc['adamw', 'test']:.4g}",
+        "budget_seconds": f"{BUDGET * workload.step_hint * cost:.3g}",
+        "step_hint": workload.step_hint,
+        "eval_every": workload.eval_every,
+    }
     text = [
+        f"  {workload.name}:",
+        *(f"    {name}: {value}" for name, value in numbers.items()),
         f"{workload.name}: step hint {workload.step_hint}, schedules of {HORIZON:g} of it",
-        f"target: {target:.4g}, which adamw reaches with {ENOUGH} of {SEEDS} seeds",
+        f"target: {target:.4g}, which adamw reaches with {min(ENOUGH, seeds)} of {seeds} seeds",
         f"budget: {BUDGET * workload.step_hint * cost:.1f} s, {BUDGET:g} step hints at {1000 * cost:.2f} ms a step",
         summary.reset_index().to_string(index=False, float_format="%.4g"),
     ]
     for name, value in (("that target", target), ("the target of the suite", workload.target)):
         text += [f"steps to {name}, {value:.4g}:", steps_to(rows, value, higher).to_string(float_format="%.4g")]
-    (output / f"{workload.name}.txt").write_text("\n".join(text) + "\n")
-    print("\n".join(text), flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return "\n".join(text) + "\n"

@@ -52,7 +52,7 @@ def _endless(spec: TrialSpec, stretches: int) -> TrialSpec:
 
     workload = replace(
         spec.workload,
-        target=UNREACHABLE[workload_class(spec.workload.implementation).higher_is_better],
+        target=UNREACHABLE[workload_class(spec.workload.implementation, spec.workload.text).higher_is_better],
         pace_seconds=spec.workload.pace_seconds or 1.0,
     )
     return replace(spec, workload=workload, budget_seconds=NO_BUDGET, max_steps=stretches * workload.eval_every)

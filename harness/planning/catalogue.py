@@ -1,13 +1,20 @@
-"""The submissions that this clone holds: their folders, metadata and source hashes. No submission code is imported."""
+"""Submissions, of the collection and from outside: their folders, metadata and source hashes.
+
+No submission code is imported.
+"""
 
 import ast
 import difflib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from timetrial.harness import UsageError
+from timetrial.harness.planning import outside
+from timetrial.harness.planning.imports import MANIFEST, Import, find_imports, manifest
 from timetrial.harness.planning.places import SUBMISSIONS
 from timetrial.harness.planning.search_space import (
     Hyperparameters,
@@ -18,6 +25,7 @@ from timetrial.harness.planning.search_space import (
 from timetrial.harness.planning.source import read_source
 
 TEMPLATE = "template"
+COLLECTION = "collection"
 FIELDS = ("author", "description", "references", "licence", "search_space", "hyperparameters")
 
 
@@ -33,6 +41,12 @@ class SubmissionFolder:
     licence: str
     search_space: SearchSpace | None
     hyperparameters: Hyperparameters | None
+    origin: str = COLLECTION
+    """Where it comes from, for a person."""
+    beside: Path | None = None
+    """The folder whose modules it may import by their names; None: installed ones alone."""
+    is_class: bool = False
+    """Whether it was made of an optimizer class, whose search space a run may choose."""
 
     @property
     def rulesets(self) -> tuple[str, ...]:
@@ -50,7 +64,17 @@ class SubmissionFolder:
                 if module.name not in shared:
                     shared[module.name] = module
                     pending.append(module)
-        return {p.name: p for p in own} | {f"shared/{name}": shared[name] for name in sorted(shared)}
+        imports = {MANIFEST: self._manifest} if self.imports else {}
+        return {p.name: p for p in own} | imports | {f"shared/{name}": shared[name] for name in sorted(shared)}
+
+    @cached_property
+    def imports(self) -> list[Import]:
+        """List what its own files import from outside torch and this project."""
+        return find_imports(sorted(self.path.glob("*.py")), self.beside)
+
+    @cached_property
+    def _manifest(self) -> Path:
+        return outside.keep_text(MANIFEST, manifest(self.imports))
 
     def source_hash(self) -> str:
         """Hash its files and the shared modules they import (SHA-256, 16 hexadecimal digits)."""
@@ -70,10 +94,28 @@ def submission_names() -> list[str]:
     return sorted(p.parent.name for p in SUBMISSIONS.glob("*/submission.yaml") if p.parent.name != TEMPLATE)
 
 
-def find_submission(name: str) -> SubmissionFolder:
-    """Read the submission `name`; raises `UsageError` where it is unknown or its `submission.yaml` is wrong."""
+def find_submission(name: str, space: Mapping[str, Any] | None = None) -> SubmissionFolder:
+    """Read the submission `name`: of the collection, or from outside: a path, `module:Class`, or a plug-in's name.
+
+    `space` has axes or values, by name, for those that are made of an optimizer class; None: as this process has found
+    it last. What came from outside is known by its own name from then on. Raises `UsageError` where it is unknown, has
+    the name of one of the collection, or its `submission.yaml` is wrong.
+    """
+    if space is None and name in _found and _found[name].is_class:
+        return _found[name]
+    plugins = outside.plugins(outside.SUBMISSIONS_GROUP)
+    if outside.is_outside(name) or (name in plugins and not _is_of_collection(name)):
+        _found[outside.name_of(name)] = folder = _read_outside(outside.prepare(name, space or {}), name)
+        return folder
+    if name in plugins:
+        brought = outside.brought_by(plugins[name])
+        raise UsageError(
+            f"submission {name!r} is of the collection, and {brought} brings one of that name: uninstall it"
+        )
     path = SUBMISSIONS / name
-    if not (path / "submission.yaml").is_file():
+    if not _is_of_collection(name):
+        if name in _found:
+            return _found[name]
         raise UsageError(_unknown("submission", name, submission_names(), "timetrial list shows all"))
     if not (path / "submission.py").is_file():
         raise UsageError(f"submission {name!r} has no {path / 'submission.py'}: write it, or copy the template's")
@@ -82,13 +124,32 @@ def find_submission(name: str) -> SubmissionFolder:
     return folder
 
 
-def read_submission(name: str, file: Path) -> SubmissionFolder:
-    """Read what a `submission.yaml` says of the submission `name`; raises `UsageError` where that is wrong."""
+_found: dict[str, SubmissionFolder] = {}
+
+
+def _is_of_collection(name: str) -> bool:
+    return (SUBMISSIONS / name / "submission.yaml").is_file()
+
+
+def _read_outside(found: outside.Outside, typed: str) -> SubmissionFolder:
+    if _is_of_collection(found.name):
+        raise UsageError(f"submission {typed!r} would be called {found.name!r}, as one of the collection: rename it")
+    own = found.folder / "submission.yaml"
+    folder = read_submission(found.name, own, str(own) if found.folder == found.beside else typed)
+    read_source(found.name, {file.name: file for file in found.folder.glob("*.py")})  # raises where one is no UTF-8
+    return replace(folder, origin=found.origin, beside=found.beside, is_class=found.is_class)
+
+
+def read_submission(name: str, file: Path, where: str | None = None) -> SubmissionFolder:
+    """Read what a `submission.yaml` says of the submission `name`.
+
+    Raises `UsageError`, which names `where` it stands, where that is wrong.
+    """
     from omegaconf import OmegaConf  # slow to import; `--help` does without
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    where = f"submissions/{name}/submission.yaml"
+    where = where or f"submissions/{name}/submission.yaml"
     try:
         given = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
     except (YAMLError, OmegaConfBaseException, OSError, ValueError, RecursionError) as error:

@@ -5,6 +5,7 @@ from typing import Any
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.places import CONFIGS
+from timetrial.harness.planning.suite_file import is_suite_file, read_suite
 
 RULESETS = ("external", "self_tuning")
 
@@ -27,12 +28,25 @@ def compose(overrides: list[str]) -> dict[str, Any]:
     for override in overrides:
         if "=" not in override:
             raise UsageError(f"{override!r} is no override: write key=value, such as suite=mini")
+    overrides = [_stored(override) for override in overrides]
     try:
         with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
             config = hydra.compose("config", overrides=overrides)
         return OmegaConf.to_container(config, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(_in_one_line(error, overrides)) from None
+
+
+def _stored(override: str) -> str:
+    """Have Hydra find the suite of a file, such as `suite=./mine.yaml`, by its name; other overrides stay."""
+    from hydra.core.config_store import ConfigStore
+
+    key, _, value = override.partition("=")
+    if key != "suite" or not is_suite_file(value):
+        return override
+    suite = read_suite(value)
+    ConfigStore.instance().store(group="suite", name=suite["name"], node=suite, package="suite")
+    return f"suite={suite['name']}"
 
 
 def _in_one_line(error: Exception, overrides: list[str]) -> str:

@@ -9,6 +9,7 @@ CLONE = ROOT if (ROOT / "pyproject.toml").is_file() else None
 """The clone that this package is imported from; None where it was installed from a wheel."""
 CONFIGS = ROOT / "configs"
 SUBMISSIONS = ROOT / "submissions"
+WORKLOADS = ROOT / "workloads"
 RESULTS = ROOT / "results"
 """The committed leaderboards; only a clone has them."""
 HOMEPAGE = "https://github.com/timetrial-benchmark/timetrial"

@@ -1,11 +1,12 @@
 """The plan: which trials a configuration asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import SubmissionFolder, find_submission
 from timetrial.harness.planning.environment import has_compiler
+from timetrial.harness.planning.outside import name_of
 from timetrial.harness.planning.search_space import HORIZON, Hyperparameters
 from timetrial.harness.planning.spec import EXECUTIONS, TrialSpec, WorkloadSpec
 
@@ -16,8 +17,19 @@ def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[Tria
     Submissions take turns within a study, a trial and a workload, so that a machine that slows down slows all of them.
     Raises `UsageError` for unknown names, a submission that does not enter the ruleset, and numbers that make no trial.
     """
-    folders = [find_submission(name) for name in submission_list(config["submission"])]
+    folders = [find_submission(name, config.get("space")) for name in submission_list(config["submission"])]
+    check_space(config, folders)
     return plan_trials(config, {folder: folder.source_hash() for folder in folders}, device, threads)
+
+
+def check_space(config: Mapping[str, Any], folders: Iterable[SubmissionFolder]) -> None:
+    """Raise `UsageError` where `+space.NAME` names what no optimizer class of the list has."""
+    classes = [folder for folder in folders if folder.is_class]
+    known = {name for folder in classes for name in (*folder.search_space.axes, *folder.search_space.fixed)}
+    for name in set(config.get("space") or ()) - known:
+        if not classes:
+            raise UsageError(f"+space.{name} is for optimizer classes such as torch.optim:Muon: no submission is one")
+        raise UsageError(f"+space.{name}: {' and '.join(f.name for f in classes)} has no such argument: leave it out")
 
 
 def plan_trials(
@@ -102,7 +114,7 @@ def submission_list(given: Any) -> list[str]:
     names = [given] if isinstance(given, str) else given
     if not isinstance(names, Sequence) or not names or not all(isinstance(name, str) for name in names):
         raise UsageError(f"submission is {given!r}: write submission=NAME or submission=[NAME,NAME]")
-    if len(set(names)) < len(names):
+    if len({name_of(name) for name in names}) < len(names):
         raise UsageError(f"submission={','.join(names)} lists a name twice: list each once")
     return list(names)
 
@@ -120,12 +132,14 @@ def select_workloads(config: Mapping[str, Any]) -> list[WorkloadSpec]:
                 f"unknown workload {name!r} in suite {suite['name']}: choose of {', '.join(suite['workloads'])}"
             )
     return [
-        _read_workload(suite["name"], name, suite["workloads"][name]) for name in suite["workloads"] if name in wanted
+        _read_workload(suite.get("file") or f"configs/suite/{suite['name']}.yaml", name, suite["workloads"][name])
+        for name in suite["workloads"]
+        if name in wanted
     ]
 
 
 def _read_workload(suite: str, name: str, given: Mapping[str, Any]) -> WorkloadSpec:
-    where = f"configs/suite/{suite}.yaml: workloads.{name}"
+    where = f"{suite}: workloads.{name}"
     try:
         spec = WorkloadSpec(name=name, **given)
     except TypeError as error:

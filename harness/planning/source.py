@@ -1,10 +1,12 @@
 """The source of a submission as text: what its trainee can import of `submissions/`, and so no more than is hashed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from timetrial.harness import UsageError
+from timetrial.harness.planning.imports import MANIFEST, Import, read_places
 
 MAIN = "submission.py"
 
@@ -15,21 +17,33 @@ class Source:
 
     main: str
     modules: Mapping[str, str] = field(default_factory=dict)
-    """By their full names, such as `timetrial.submissions.schedules`."""
+    """By their full names, such as `timetrial.submissions.schedules`; those beside `submission.py` by their own too."""
+    imports: Mapping[str, str] = field(default_factory=dict)
+    """What it may import from outside torch and this project: the place of each top-level module."""
 
 
-def read_source(name: str, files: Mapping[str, Path]) -> Source:
+def read_source(name: str, files: Mapping[str, Path], imports: Iterable[Import] = ()) -> Source:
     """Read the files of submission `name`, by their place in a copy, as `SubmissionFolder.source_files` lists them.
 
-    Raises `UsageError` where one is not UTF-8.
+    `imports` are what it imports from outside, where it lies. Raises `UsageError` where a file is not UTF-8.
     """
     texts = {place: _read(path) for place, path in files.items() if path.suffix == ".py"}
-    return Source(texts.pop(MAIN), {_module(name, place): text for place, text in texts.items()})
+    main = texts.pop(MAIN)
+    modules = {_module(name, place): text for place, text in texts.items()}
+    beside = {place.removesuffix(".py"): text for place, text in texts.items() if "/" not in place}
+    return Source(main, modules | beside, {found.name: str(found.place) for found in imports})
 
 
-def read_copy(folder: Path) -> Source:
-    """Read a copy of a submission's source, a folder with the submission's name."""
-    return read_source(folder.name, {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.py")})
+def read_copy(name: str, folder: Path, imports: Path) -> Source:
+    """Read the copy of a submission's source in `folder`, and find in `imports` what it records that it imports.
+
+    Raises `UsageError` where that is not what was recorded.
+    """
+    source = read_source(name, {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.py")})
+    recorded = folder / MANIFEST
+    if not recorded.exists():
+        return source
+    return replace(source, imports=read_places(imports, json.loads(recorded.read_bytes())))
 
 
 def _module(name: str, place: str) -> str:

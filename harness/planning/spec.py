@@ -46,6 +46,8 @@ class WorkloadSpec:
     """The test metric that goes with the target, from calibration; far below it a trial is flagged."""
     provisional: bool = False
     """Whether target and budget still await calibration."""
+    text: str | None = None
+    """The text of the file that has the class, where it is no module: what is trained travels with each trial."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ class TrialSpec:
     @property
     def shared(self) -> dict[str, Any]:
         """What must be equal for two trials on one workload to be compared, as JSON values."""
-        every = {**vars(self), "workload": vars(self.workload)}
+        workload = {name: value for name, value in vars(self.workload).items() if (name, value) != ("text", None)}
+        every = {**vars(self), "workload": workload}
         return {name: value for name, value in every.items() if name not in _OWN_TO_A_TRIAL}
 
     def to_json(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def target_metric(workload: WorkloadSpec, ended: Iterable[tuple[bool, Curve]]) -
     from timetrial.harness.workload import workload_class  # imports torch, which takes a second
 
     try:
-        found = workload_class(workload.implementation)
+        found = workload_class(workload.implementation, workload.text)
     except (ImportError, AttributeError, ValueError):
         raise UsageError(
             f"workload {workload.name}: there is no {workload.implementation} here: use the version that ran it"

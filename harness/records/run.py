@@ -49,7 +49,14 @@ class Run:
     def source(self, submission: str) -> Path:
         return self.path / submission / "source"
 
+    def imports(self, submission: str) -> Path:
+        """Where what a submission imports from outside is, or links to it."""
+        return self.path / submission / "imports"
+
     def source_of(self, folder: TrialFolder) -> dict[str, Path]:
         """List the source files that a trial ran, by their names in the copy: `submission.py`, `shared/NAME.py`."""
-        copy = self.source(folder.path.relative_to(self.path).parts[0])
+        return self._files_of(folder.path.relative_to(self.path).parts[0])
+
+    def _files_of(self, submission: str) -> dict[str, Path]:
+        copy = self.source(submission)
         return {path.relative_to(copy).as_posix(): path for path in sorted(copy.rglob("*")) if path.is_file()}

@@ -1,5 +1,6 @@
 """What the page knows: the numbers of a leaderboard as plain, short JSON values."""
 
+import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from urllib.parse import quote
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import SubmissionFolder, read_submission
+from timetrial.harness.planning.imports import MANIFEST
 from timetrial.harness.planning.search_space import Range, SearchSpace
 from timetrial.harness.report.boards import Board
 from timetrial.harness.report.colours import line_styles
@@ -153,6 +155,7 @@ def _submission(board: Board, name: str, winners: Any, folder: Path, texts: Text
     names = list(dict.fromkeys(key for point in points for key in point))
     return {
         **_metadata(name, files),
+        "imports": _imports(files),
         "files": {its: texts.place(path.read_text(errors="replace")) for its, path in files.items()},
         "hyperparameters": names,
         "winners": [
@@ -180,6 +183,17 @@ def _metadata(name: str, files: Mapping[str, Path]) -> dict[str, Any]:
         "licence": metadata.licence,
         "space": search_space_lines(metadata),
     }
+
+
+def _imports(files: Mapping[str, Path]) -> list[str]:
+    """Say what a submission imports from outside torch and this project, a line for each module."""
+    if MANIFEST not in files:
+        return []
+    return [
+        f"{name} ({' '.join(filter(None, (its['distribution'], its['version']))) or 'its own'}): "
+        f"{its['files']} files, hash {its['hash']}"
+        for name, its in json.loads(files[MANIFEST].read_bytes()).items()
+    ]
 
 
 def search_space_lines(metadata: SubmissionFolder) -> list[list[str]]:

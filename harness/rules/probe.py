@@ -14,7 +14,9 @@ from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import Result, TrialFolder
 
 
-def run_briefly(specs: Sequence[TrialSpec]) -> Iterator[tuple[TrialSpec, Result | UsageError]]:
+def run_briefly(
+    specs: Sequence[TrialSpec], data_root: Path | None = None
+) -> Iterator[tuple[TrialSpec, Result | UsageError]]:
     """Run trials one after the other and keep nothing; data that are missing come as the `UsageError` they are."""
     import torch  # takes a second, which `--help` need not pay
 
@@ -30,11 +32,12 @@ def run_briefly(specs: Sequence[TrialSpec]) -> Iterator[tuple[TrialSpec, Result 
             torch.set_num_threads(spec.threads)
             key = json.dumps(asdict(spec.workload), sort_keys=True)
             try:
-                arena = arenas[key] = arenas.get(key) or Arena(spec, None)
+                arena = arenas[key] = arenas.get(key) or Arena(spec, data_root)
             except UsageError as error:
                 yield spec, error
                 continue
             folder = TrialFolder(Path(place) / str(number))
             folder.write_spec(spec)
-            source = read_source(spec.submission, folders[spec.submission].source_files())
+            found = folders[spec.submission]
+            source = read_source(spec.submission, found.source_files(), found.imports)
             yield spec, run_trial(spec, source, arena, folder)

@@ -1,15 +1,28 @@
 """The folder of a run: the plan as `spec.json` files, copies of the sources, and the records of the trials."""
 
+import compileall
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from py_compile import PycInvalidationMode
+from types import MappingProxyType
+from typing import Any
 
 from timetrial.harness import UsageError
-from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness.planning.catalogue import (
+    COLLECTION,
+    SubmissionFolder,
+    find_submission,
+    hash_source,
+    read_submission,
+    submission_names,
+)
 from timetrial.harness.planning.environment import describe_machine
+from timetrial.harness.planning.imports import SMALL_BYTES
+from timetrial.harness.planning.outside import METADATA, name_of
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import CorruptRecord, TrialFolder, write_atomically
 from timetrial.harness.records.run import Run
@@ -35,6 +48,35 @@ class RunFolder(Run):
             self._copy_source(submission)
         for spec in plan:
             self._add_trial(spec)
+
+    def find(self, typed: str, space: Mapping[str, Any] | None = None) -> tuple[SubmissionFolder, str, str | None]:
+        """Find a submission to add trials of: with the hash of its source, and a note where that is the copy here.
+
+        One from outside that has changed, or has gone, since this run began goes on as it began, as long as trials of
+        it are open. Raises `UsageError` as `find_submission` does.
+        """
+        name = name_of(typed)
+        kept = self.source(name)
+        try:
+            now = find_submission(typed, space)
+        except UsageError:
+            if not kept.exists() or name in submission_names():
+                raise
+            return self._kept(name), self._kept_hash(name), f"{typed} is not there as it was"
+        if now.origin == COLLECTION or not kept.exists() or now.source_hash() == self._kept_hash(name):
+            return now, now.source_hash(), None
+        other_space = now.is_class and (now.path / METADATA).read_bytes() != (kept / METADATA).read_bytes()
+        if other_space or all(
+            folder.is_finished for folder in self.trials() if folder.path.is_relative_to(kept.parent)
+        ):
+            return now, now.source_hash(), None  # `add` says that this is another source
+        return self._kept(name), self._kept_hash(name), f"{typed} has changed"
+
+    def _kept(self, name: str) -> SubmissionFolder:
+        return read_submission(name, self.source(name) / METADATA)
+
+    def _kept_hash(self, name: str) -> str:
+        return hash_source(self._files_of(name))
 
     def _add_trial(self, spec: TrialSpec) -> None:
         folder = self.trial(spec)
@@ -65,14 +107,29 @@ class RunFolder(Run):
         raise UsageError(f"{folder.path} was made with {was}, not {now}: give this run another name with run=NAME")
 
     def _copy_source(self, submission: str) -> None:
-        target = self.source(submission)
-        if target.exists():
+        """Copy what a submission is, and what it imports from outside, or a link to it where that is large."""
+        if self.source(submission).exists():
             return
+        found = find_submission(submission)
+        places = {its.place.name: its.place for its in found.imports if its.bytes <= SMALL_BYTES}
+        large = {its.place.name: its.place for its in found.imports if its.bytes > SMALL_BYTES}
+        if found.imports:
+            self._copy(places, self.imports(submission), large)
+        self._copy(found.source_files(), self.source(submission))
+
+    def _copy(self, files: Mapping[str, Path], target: Path, links: Mapping[str, Path] = MappingProxyType({})) -> None:
+        """Make the folder `target` at once, of copies of files and folders and of links, by their names in it."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".source-", dir=target.parent))
-        for name, path in find_submission(submission).source_files().items():
+        temporary = Path(tempfile.mkdtemp(prefix=".copy-", dir=target.parent))
+        for name, path in files.items():
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, temporary / name)
+            if path.is_dir():
+                shutil.copytree(path, temporary / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+                compileall.compile_dir(temporary / name, quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
+            else:
+                shutil.copyfile(path, temporary / name)
+        for name, path in links.items():
+            (temporary / name).symlink_to(path)
         temporary.chmod(0o755)
         try:
             temporary.rename(target)

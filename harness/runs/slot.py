@@ -84,7 +84,7 @@ def _run(
     from timetrial.harness.trial.referee import Interrupted, run_trial
 
     try:
-        source = read_copy(run.source(spec.submission))
+        source = read_copy(spec.submission, run.source(spec.submission), run.imports(spec.submission))
         arena = arenas.open(spec)
     except UsageError as error:
         return report("blocked", trial=spec.folder, reason=str(error))

@@ -81,9 +81,9 @@ class Arena:
 def make_workload(spec: WorkloadSpec, variant_seed: int | None) -> Workload:
     """Instantiate a workload at the sizes of its suite, or the variant of it that `variant_seed` draws."""
     try:
-        workload = workload_class(spec.implementation)(**_hashable(spec.sizes))
+        workload = workload_class(spec.implementation, spec.text)(**_hashable(spec.sizes))
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise UsageError(f"workload {spec.name}: {error}: check its implementation and sizes in configs/") from None
+        raise UsageError(f"workload {spec.name}: {error}: check its implementation and sizes in its suite") from None
     return workload if variant_seed is None else workload.draw_variant(variant_seed)
 
 

@@ -5,6 +5,7 @@ It is spoken to over a pair of sockets that the two inherit: there is no path or
 
 import atexit
 import contextlib
+import json
 import os
 import socket
 import struct
@@ -23,16 +24,21 @@ HEADER = struct.Struct("!Q")
 class ForkServer:
     """A process that forks a trainee for each request, and ends with this one."""
 
-    def __init__(self, modules: Sequence[str]) -> None:
-        """Start it, with `modules` imported; one that cannot be imported there is an error in each trainee."""
+    def __init__(self, modules: Sequence[str], workloads: Iterable[tuple[str, str | None]]) -> None:
+        """Start it, with `modules` and `workloads` imported; what cannot be is an error in each trainee.
+
+        Workloads, which may be texts, come by its standard input: a trainee sees the arguments.
+        """
         self.socket, other_end = socket.socketpair()
         with other_end:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", COMMAND, str(other_end.fileno()), *modules],
                 pass_fds=[other_end.fileno()],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=2,
             )
+        with contextlib.suppress(BrokenPipeError), self.process.stdin as given:
+            given.write(json.dumps(list(workloads)).encode())
 
     @property
     def pid(self) -> int:
@@ -56,20 +62,27 @@ class ForkServer:
             self.process.wait(timeout=10)
 
 
-_workloads: set[str] = set()
+_workloads: dict[tuple[str, str | None], None] = {}
 _running: ForkServer | None = None
 
 
 def prepare_forkserver(specs: Iterable[TrialSpec]) -> None:
-    """Have trainees start from a process that has imported torch, the libraries, and the workloads of `specs`."""
-    _workloads.update(spec.workload.implementation.rpartition(".")[0] for spec in specs)
+    """Have trainees start from a process that has imported torch, the libraries, and the workloads of `specs`.
+
+    Where one of them is a text that the running server does not have, which no import would find there, that ends.
+    """
+    wanted = dict.fromkeys((spec.workload.implementation, spec.workload.text) for spec in specs)
+    if _running is not None and any(text is not None for _, text in wanted.keys() - _workloads.keys()):
+        _running.close()
+        forget_forkserver()
+    _workloads.update(wanted)
 
 
 def forkserver() -> ForkServer:
     """Give the running server of this process, started now where there is none."""
     global _running
     if _running is None or _running.process.poll() is not None:
-        _running = ForkServer([*PRELOADED, *sorted(_workloads)])
+        _running = ForkServer(PRELOADED, _workloads)
         atexit.register(_running.close)
     return _running
 

@@ -6,6 +6,7 @@ makes the namespaces, where they are allowed, the keeper, the first process in t
 
 import contextlib
 import importlib
+import json
 import os
 import signal
 import socket
@@ -23,12 +24,17 @@ FILES = ("channel", "weights", "output", "end")
 
 
 def main() -> None:
-    """Run as a process: the arguments are the descriptor of a socket, and the modules to import."""
+    """Run as a process: the arguments are the descriptor of a socket, and modules to import; its input, workloads."""
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     for module in sys.argv[2:]:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+    from timetrial.harness.workload import workload_class
+
+    for implementation, text in json.load(sys.stdin):
+        with contextlib.suppress(ImportError, AttributeError, ValueError):
+            workload_class(implementation, text)
     system_calls.prepared()
     signal.signal(signal.SIGCHLD, _reap)
     while header := _receive(control):
@@ -77,6 +83,6 @@ def _attempt(assignment: bytes, files: dict[str, int]) -> NoReturn:
     from timetrial.harness.trial import trainee
 
     told = trainee.read_assignment(assignment)
-    wall = isolation.raise_wall(entered, told.folder)
+    wall = isolation.raise_wall(entered, told.folder, told.source.imports)
     run = partial(trainee.main, files["channel"], files["weights"], told, wall)
     keep(run, files["end"], told.memory_bytes, isolation.TASKS_LIMIT)

@@ -7,8 +7,8 @@ import os
 import resource
 import sys
 import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from timetrial.harness.trial import landlock, namespaces, system_calls
@@ -20,6 +20,8 @@ FILE_LIMIT, OPEN_FILES_LIMIT, TASKS_LIMIT = 1 << 30, 1024, 1024
 """Bytes of all files of a trainee (of each, without namespaces), its open files, its threads and processes at most."""
 
 MEMORY_SHARE = 0.8
+IMPORTS = "/imports"
+"""Where a trainee with a file system of its own finds what its submission imports, if that is not readable anyway."""
 
 FILES, NETWORK, OTHERS, TASKS = "files", "network", "other processes", "number of processes"
 SHARED_MEMORY, SYSTEM_CALLS, DISK = "shared memory", "system calls", "disk space"
@@ -40,6 +42,8 @@ class Wall:
     """Whether it sees a file system of its own."""
     own_proc: bool
     """Whether /proc shows its own processes alone."""
+    imports: Mapping[str, str] = field(default_factory=dict)
+    """Where it reads what its submission imports from outside, by the names of the modules."""
 
 
 def memory_limit() -> int:
@@ -47,14 +51,27 @@ def memory_limit() -> int:
     return int(MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
-def raise_wall(entered: int, folder: str) -> Wall:
-    """Build what the namespaces `entered` allow; `folder`, empty, is for a trainee without a file system of its own."""
+def raise_wall(entered: int, folder: str, imports: Mapping[str, str]) -> Wall:
+    """Build what the namespaces `entered` allow; `folder`, empty, is for a trainee without a file system of its own.
+
+    `imports` are the places of what its submission imports, which it may read.
+    """
     if entered & namespaces.NEW_PIDS:
         namespaces.limit_numbers(TASKS_LIMIT)
+        seen = {name: _place_in_view(place) for name, place in imports.items()}
         with contextlib.suppress(OSError):  # a user namespace in which nothing may be mounted
-            own_proc = namespaces.show_only(_readable(), FILE_LIMIT)
-            return Wall(entered, namespaces.WRITABLE, True, own_proc)
-    return Wall(entered, folder, False, False)
+            shown = {seen[name]: place for name, place in imports.items() if seen[name] != place}
+            own_proc = namespaces.show_only(_readable(), shown, FILE_LIMIT)
+            return Wall(entered, namespaces.WRITABLE, True, own_proc, seen)
+    return Wall(entered, folder, False, False, imports)
+
+
+def _place_in_view(place: str) -> str:
+    """Say where a trainee with a file system of its own finds what lies at `place`: there, if it is readable there."""
+    hidden = Path(place).is_relative_to(namespaces.WRITABLE)
+    if not hidden and any(Path(place).is_relative_to(os.path.realpath(path)) for path in _readable()):
+        return place
+    return f"{IMPORTS}/{os.path.basename(place)}"
 
 
 def isolate(wall: Wall, kept_files: Iterable[int], memory_bytes: int) -> list[str]:
@@ -76,7 +93,7 @@ def isolate(wall: Wall, kept_files: Iterable[int], memory_bytes: int) -> list[st
     number = landlock.version()
     if number:
         proc = ["/proc"] if wall.own_proc else _own_proc()
-        landlock.restrict([*_readable(), *proc], [wall.folder, *_devices()])
+        landlock.restrict([*_readable(), *wall.imports.values(), *proc], [wall.folder, *_devices()])
     _drop_capabilities()
     filtered = system_calls.leave_out()
     return _enforced(wall, number, filtered)
@@ -165,7 +182,7 @@ def available() -> list[str]:
             if entered & namespaces.NEW_PIDS and (inner := os.fork()):
                 os.waitpid(inner, 0)
             else:
-                enforced = isolate(raise_wall(entered, tempfile.gettempdir()), [told], memory_limit())
+                enforced = isolate(raise_wall(entered, tempfile.gettempdir(), {}), [told], memory_limit())
                 os.write(told, "\n".join(enforced).encode())
         finally:
             os._exit(0)

@@ -8,7 +8,7 @@ import ctypes
 import os
 import platform
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _NEW_MOUNTS, _NEW_UTS, _NEW_IPC = 0x00020000, 0x04000000, 0x08000000
@@ -57,14 +57,17 @@ def limit_numbers(most: int) -> None:
             Path(_PID_MAX).write_text(str(most))
 
 
-def show_only(readable: Iterable[str], size: int) -> bool:
+def show_only(readable: Iterable[str], elsewhere: Mapping[str, str], size: int) -> bool:
     """Replace the root of the file system: `readable` files and folders, read-only, and `WRITABLE` of `size` bytes.
+
+    `elsewhere` has more that is shown, read-only too, by the places where it is shown.
 
     Says whether /proc shows the processes of this namespace alone. Raises `OSError` where a step is not allowed;
     nothing has changed then that a process would see. To be called by the first process of the namespaces.
     """
     _mount(None, "/", None, _RECURSIVE | _PRIVATE)
     found = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for path in sorted(_resolved(readable), key=len)}
+    found_elsewhere = {place: os.open(path, os.O_PATH | os.O_CLOEXEC) for place, path in elsewhere.items()}
     links = dict(_links(readable))
     _mount("tmpfs", WRITABLE, "tmpfs", _NOSUID | _NODEV, _SMALL)
     try:
@@ -73,6 +76,8 @@ def show_only(readable: Iterable[str], size: int) -> bool:
             if not any(path.startswith(f"{folder}/") for folder in shown):
                 _bind(f"/proc/self/fd/{file}", f"{WRITABLE}{path}", os.path.isdir(f"/proc/self/fd/{file}"))
                 shown.append(path)
+        for place, file in found_elsewhere.items():
+            _bind(f"/proc/self/fd/{file}", f"{WRITABLE}{place}", os.path.isdir(f"/proc/self/fd/{file}"))
         for path, target in links.items():
             if not any(path.startswith(f"{folder}/") for folder in shown):
                 os.makedirs(os.path.dirname(f"{WRITABLE}{path}"), exist_ok=True)
@@ -89,7 +94,7 @@ def show_only(readable: Iterable[str], size: int) -> bool:
         _libc.umount2(WRITABLE.encode(), _MNT_DETACH)
         raise OSError(str(error)) from None
     finally:
-        for file in found.values():
+        for file in (*found.values(), *found_elsewhere.values()):
             os.close(file)
     _checked(_libc.umount2(b".", _MNT_DETACH))
     os.chdir(WRITABLE)

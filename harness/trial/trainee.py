@@ -8,7 +8,7 @@ import socket
 import traceback
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy
@@ -142,7 +142,9 @@ def main(end: int, weights: int, assignment: Assignment, wall: Wall) -> None:
         enforced = isolate(wall, [end, weights], assignment.memory_bytes)
         channel.send("isolated", enforced=enforced)
         torch.set_num_threads(assignment.threads)
-        _train(channel, assignment, SharedTensors.attach(assignment.weights, weights, read_only=False))
+        source = replace(assignment.source, imports=wall.imports)
+        weights_to_hand_over = SharedTensors.attach(assignment.weights, weights, read_only=False)
+        _train(channel, replace(assignment, source=source), weights_to_hand_over)
     except ChannelClosed:
         pass
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's own doing as well

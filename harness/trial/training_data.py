@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, NoReturn
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -58,6 +60,9 @@ def forget_the_data_of(workload: Workload) -> None:
         for name in KEPT_FROM_TRAINEES:
             if name in vars(kind):
                 setattr(kind, name, _refuse)
+        own = sys.modules.get(kind.__module__)
+        if own is not None and not kind.__module__.startswith("timetrial."):
+            _forget_arrays(own)
     for name, module in list(sys.modules.items()):
         if name.startswith("timetrial.workloads"):
             for key, value in list(vars(module).items()):
@@ -66,6 +71,13 @@ def forget_the_data_of(workload: Workload) -> None:
             if name.startswith("timetrial.workloads.sources"):
                 vars(module).clear()
                 del sys.modules[name]
+
+
+def _forget_arrays(module: ModuleType) -> None:
+    """Drop the tensors and arrays that a workload from outside holds in its module, which may be its data."""
+    for key, value in list(vars(module).items()):
+        if isinstance(value, Tensor | numpy.ndarray):
+            setattr(module, key, _refuse)
 
 
 def _refuse(*_: Any, **__: Any) -> NoReturn:

@@ -22,6 +22,7 @@ function describe(name) {
   for (const reference of it.references) {
     list.push(element("dt", {}, "reference"), element("dd", {}, ...linked(reference)));
   }
+  for (const line of it.imports) list.push(element("dt", {}, "imports"), element("dd", {}, line));
   if (board().ruleset !== "self_tuning") {
     for (const [key, value] of it.space) list.push(element("dt", {}, key), element("dd", {}, String(value)));
   }

@@ -68,8 +68,6 @@ def test_the_best_point_is_the_earliest_at_the_best_value():
 
 
 def test_a_small_workload_is_calibrated_from_end_to_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(calibration, "POINTS", 3)
-    monkeypatch.setattr(calibration, "SEEDS", 2)
     monkeypatch.setattr(calibration, "RUNS", tmp_path)
     sizes = "suite.workloads.modular_division.sizes"
     config = compose(
@@ -82,7 +80,7 @@ def test_a_small_workload_is_calibrated_from_end_to_end(tmp_path, monkeypatch):
         ]
     )
     (workload,) = select_workloads(config)
-    found = calibration.Calibration(config, "cpu", slots=2, threads=1)
+    found = calibration.Calibration(config, "cpu", slots=2, threads=1, points=3, seeds=2)
     rows = pd.DataFrame(calibration.calibrate(found, workload))
     assert set(rows["phase"]) == {"search", "confirm"}
     assert rows[rows["phase"] == "confirm"].groupby("submission")["study"].nunique().eq(2).all()

@@ -1,0 +1,229 @@
+"""Submissions from outside of the collection: what may be typed, what is read of it, and the mistakes in a line."""
+
+import importlib.metadata
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from tests.requirements import lacks
+from timetrial.harness import UsageError
+from timetrial.harness.commands.list import inventory
+from timetrial.harness.planning import imports, outside
+from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness.planning.configuration import compose
+from timetrial.harness.planning.plan import make_plan
+from timetrial.harness.planning.source import read_source
+from timetrial.harness.trial.submission_modules import load_submission
+
+OPTIMIZER = '''"""Gradient descent of mine."""
+
+import torch
+
+from rates import rate
+
+SEARCH_SPACE = {"learning_rate": [1e-3, 1e-1, "log"], "momentum": [0.0, 0.9]}
+HYPERPARAMETERS = {"learning_rate": 0.1, "momentum": 0.9}
+
+
+def build_optimizer(model, hyperparameters, task):
+    return torch.optim.SGD(model.parameters(), lr=rate(hyperparameters))
+'''
+RATES = "def rate(hyperparameters):\n    return hyperparameters.learning_rate\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of a person's, which is the current one, with an optimizer in two files."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(OPTIMIZER)
+    (tmp_path / "rates.py").write_text(RATES)
+    return tmp_path
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Install a distribution, with its files and entry points, into a folder that Python looks into."""
+
+    def install(name: str, version: str, files: dict[str, str], **metadata: str) -> None:
+        place = tmp_path / "installed"
+        about = place / f"{name}-{version}.dist-info"
+        about.mkdir(parents=True)
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (about / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+        for file, text in metadata.items():
+            (about / file.replace("__", ".")).write_text(text)
+        for file, text in files.items():
+            (place / file).parent.mkdir(parents=True, exist_ok=True)
+            (place / file).write_text(text)
+        monkeypatch.syspath_prepend(place)
+        forget()
+
+    yield install
+    forget()
+
+
+def forget() -> None:
+    for known in (outside.plugins, imports._installed, imports._distributions, imports.provided_modules):
+        known.cache_clear()
+
+
+def test_a_file_says_its_search_space_and_comes_with_what_lies_beside_it(folder):
+    found = find_submission("./mine.py")
+    assert (found.name, found.description, found.rulesets) == (
+        *("mine", "Gradient descent of mine."),
+        ("external", "self_tuning"),
+    )
+    assert found.search_space.axes["learning_rate"].scaling == "log"
+    assert found.search_space.axes["momentum"].values == (0.0, 0.9)
+    files = found.source_files()
+    assert files["submission.py"].read_text() == OPTIMIZER and files["rates.py"].read_text() == RATES
+    before = found.source_hash()
+    (folder / "rates.py").write_text(RATES + "# other\n")
+    assert find_submission("./mine.py").source_hash() != before
+    assert find_submission("mine").name == "mine", "known by its name once it was found"
+
+
+def test_a_folder_with_a_submission_yaml_is_read_as_one_of_the_collection(folder):
+    (folder / "lab" / "sgd2").mkdir(parents=True)
+    (folder / "lab" / "sgd2" / "submission.py").write_text("def build_optimizer(m, h, t): ...\n")
+    text = "author: a\ndescription: b\nlicence: c\nhyperparameters: {learning_rate: 0.1}\n"
+    (folder / "lab" / "sgd2" / "submission.yaml").write_text(text)
+    for typed in ("./lab/sgd2", "lab/sgd2/submission.py", str(folder / "lab" / "sgd2")):
+        assert find_submission(typed).name == "sgd2"
+    (plan, *_) = make_plan({**compose(["submission=lab/sgd2", "ruleset=self_tuning"])}, "cpu", 1)
+    assert plan.submission == "sgd2" and plan.folder.startswith("sgd2/self_tuning/")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("./nothing.py", "there is no"),
+        ("./bare.py", "has no search space"),
+        ("./adamw.py", "'adamw', as one of the collection: rename it"),
+        ("./computed.py", "SEARCH_SPACE is no literal"),
+        ("./broken.py", "is no Python"),
+        ("./report.py", "choose another"),
+        ("a:b:c", "no import path"),
+        ("nowhere", "unknown submission"),
+    ],
+)
+def test_a_mistake_is_a_line_that_says_what_to_do(folder, typed, said):
+    (folder / "bare.py").write_text("x = 1\n")
+    (folder / "adamw.py").write_text(OPTIMIZER)
+    (folder / "computed.py").write_text("SEARCH_SPACE = make()\n")
+    (folder / "broken.py").write_text("def\n")
+    with pytest.raises(UsageError, match=said) as error:
+        find_submission(typed)
+    assert "\n" not in str(error.value)
+
+
+def test_two_of_one_name_are_refused(folder):
+    (folder / "other").mkdir()
+    (folder / "other" / "mine.py").write_text(OPTIMIZER)
+    with pytest.raises(UsageError, match="lists a name twice"):
+        make_plan(compose(["submission=[./mine.py,other/mine.py]"]), "cpu", 1)
+
+
+@pytest.fixture(scope="module")
+def muon():
+    return find_submission("torch.optim:Muon")
+
+
+def test_a_class_for_matrices_gets_them_by_their_role_and_adamw_takes_the_rest(muon):
+    assert muon.name == "torch.optim:Muon" and not muon.imports
+    rate = muon.search_space.axes["lr"]
+    assert (rate.min, rate.max, rate.scaling) == (pytest.approx(1e-4), pytest.approx(1e-2), "log")
+    finders = sys.meta_path
+    try:
+        module = load_submission(read_source(muon.name, muon.source_files(), muon.imports))
+        model = torch.nn.ModuleDict({"hidden": torch.nn.Linear(4, 4), "head": torch.nn.Linear(4, 2)})
+        roles = {"hidden.weight": "hidden_matrix", "hidden.bias": "bias", "head.weight": "output", "head.bias": "bias"}
+        values = SimpleNamespace(lr=0.01, weight_decay=0.1, adam_learning_rate=0.002)
+        optimizer, _ = module.build_optimizer(model, values, SimpleNamespace(roles=roles, step_hint=100))
+    finally:
+        sys.meta_path = finders
+        for name in [name for name in sys.modules if name.startswith("timetrial.submissions")]:
+            del sys.modules[name]  # which its texts have made
+    own, adamw = optimizer.optimizers
+    assert (type(own), type(adamw)) == (torch.optim.Muon, torch.optim.AdamW)
+    assert own.param_groups[0]["params"] == [model["hidden"].weight] and own.param_groups[0]["weight_decay"] == 0.1
+    decays = {id(p): group["weight_decay"] for group in adamw.param_groups for p in group["params"]}
+    assert decays[id(model["head"].weight)] == pytest.approx(0.5)
+    assert decays[id(model["head"].bias)] == decays[id(model["hidden"].bias)] == 0.0
+
+
+def test_the_space_of_a_class_is_chosen_on_the_command_line_and_a_name_that_it_has_not_is_a_mistake(muon):
+    overrides = ["submission=[adamw,torch.optim:Muon]", "ruleset.studies=1"]
+    plan = make_plan(compose([*overrides, "+space.lr=[0.5,0.6,linear]", "+space.momentum=0.8"]), "cpu", 1)
+    own = [spec.hyperparameters for spec in plan if spec.submission == "torch.optim:Muon"]
+    assert all(0.5 <= point["lr"] <= 0.6 and point["momentum"] == 0.8 for point in own)
+    assert (
+        "momentum=hyperparameters.momentum"
+        in find_submission("torch.optim:Muon", {"momentum": 0.8}).source_files()["submission.py"].read_text()
+    )
+    for wrong, said in ((overrides, "has no such argument"), (["submission=adamw"], "no submission is one")):
+        with pytest.raises(UsageError, match=said):
+            make_plan(compose([*wrong, "+space.rho=[0.5,0.6,linear]"]), "cpu", 1)
+
+
+def test_a_class_that_cannot_be_stepped_by_itself_is_refused_with_the_reason():
+    with pytest.raises(UsageError, match="missing 1 required positional argument: 'closure'"):
+        find_submission("torch.optim:LBFGS")
+
+
+def test_what_is_imported_is_recorded_with_distribution_version_and_a_hash_of_its_files(folder, installed):
+    installed("their-kit", "2.1", {"theirkit/__init__.py": "import far\n", "theirkit/core.py": "x = 1\n"})
+    (folder / "local").mkdir()
+    (folder / "local" / "part.py").write_text("import theirkit.core\n")
+    (folder / "mine.py").write_text(OPTIMIZER + "\nimport local.part\nimport os, torch.nn, scipy\n")
+    found = find_submission("./mine.py")
+    its = json.loads(found.source_files()["imports.json"].read_text())
+    assert its.keys() == {"local", "theirkit"}
+    assert its["local"]["distribution"] is None
+    assert (its["theirkit"]["distribution"], its["theirkit"]["version"]) == ("their-kit", "2.1")
+    assert str(folder) not in json.dumps(its), "no path of this machine"
+    before = found.source_hash()
+    (folder / "installed" / "theirkit" / "core.py").write_text("x = 2\n")
+    assert find_submission("./mine.py").source_hash() != before
+
+
+def test_an_editable_install_is_known_by_the_folder_that_it_is_made_in(folder, installed):
+    (folder / "src" / "kit").mkdir(parents=True)
+    (folder / "src" / "kit" / "__init__.py").write_text("")
+    origin = json.dumps({"url": (folder / "src").as_uri(), "dir_info": {"editable": True}})
+    installed("kit-in-the-making", "0.0.1", {}, direct_url__json=origin)
+    place = imports.find_module("kit", folder / "src")
+    assert imports.distribution_of("kit", place).version == "0.0.1"
+
+
+PLUGIN = "[timetrial.submissions]\n{}\n[timetrial.workloads]\nrings = theirkit.rings:Rings\n"
+
+
+def test_plug_ins_are_listed_with_their_package_and_never_shadow_the_collection(folder, installed):
+    files = {"theirkit/__init__.py": "", "theirkit/sgd3.py": OPTIMIZER.replace("from rates", "from .rates")}
+    points = PLUGIN.format("sgd3 = theirkit.sgd3\nadamw = theirkit.sgd3")
+    installed("their-kit", "2.1", files | {"theirkit/rates.py": RATES}, entry_points__txt=points)
+    found = inventory()
+    assert ("sgd3", "their-kit 2.1") in [(its["name"], its["from"]) for its in found["submissions"]]
+    assert ("rings", "their-kit 2.1") in [(its["name"], its["from"]) for its in found["workloads"]]
+    assert ["their-kit 2.1 brings one of that name" in line for line in found["unreadable"]] == [True]
+    folder = find_submission("sgd3")
+    assert "from theirkit.sgd3 import build_optimizer" in folder.source_files()["submission.py"].read_text()
+    assert folder.imports[0].distribution == "their-kit"
+    with pytest.raises(UsageError, match="of the collection, and their-kit"):
+        find_submission("adamw")
+
+
+def test_the_class_of_an_installed_package_is_asked_for_what_it_takes():
+    try:
+        version = importlib.metadata.version("pytorch_optimizer")
+    except importlib.metadata.PackageNotFoundError:
+        lacks("extras", "no pytorch_optimizer: pip install -e '.[test]'")
+    found = find_submission("pytorch_optimizer:Muon", {"nesterov": False})
+    assert found.author == f"pytorch_optimizer {version}"
+    text = found.source_files()["submission.py"].read_text()
+    assert "use_muon=True" in text and "nesterov=hyperparameters.nesterov" in text
+    assert [its.name for its in found.imports] == ["pytorch_optimizer"]
