@@ -18,6 +18,8 @@ from timetrial.harness.planning.search_space import (
 from timetrial.harness.planning.source import read_source
 
 TEMPLATE = "template"
+BROUGHT: dict[str, Path] = {}
+"""Folders of submissions that are not of this clone, by name, for this process."""
 FIELDS = ("author", "description", "references", "licence", "search_space", "hyperparameters")
 
 
@@ -72,7 +74,7 @@ def submission_names() -> list[str]:
 
 def find_submission(name: str) -> SubmissionFolder:
     """Read the submission `name`; raises `UsageError` where it is unknown or its `submission.yaml` is wrong."""
-    path = SUBMISSIONS / name
+    path = BROUGHT.get(name, SUBMISSIONS / name)
     if not (path / "submission.yaml").is_file():
         raise UsageError(_unknown("submission", name, submission_names(), "timetrial list shows all"))
     if not (path / "submission.py").is_file():

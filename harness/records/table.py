@@ -38,7 +38,7 @@ def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     paced seconds, measured seconds, steps); n_evals, last_paced, last_seconds, last_step, budget_seconds, budget_clock
     (paced or measured, which the budget counts), target, metric and higher_is_better (None: unknown), positions (where
     in its search space each hyperparameter lies, from 0 to 1), provisional, optimizer_state_bytes, parameters, flags,
-    machine, libraries, data_hash, finished_at, path.
+    machine, libraries, data_hash, finished_at, hyperparameters (a dict), path.
 
     Raises `UsageError` where there is no trial, or one trial stands in two runs.
     """
@@ -137,6 +137,7 @@ def _row(folder: TrialFolder, protocols: list[tuple[dict[str, Any], str]]) -> Re
         "libraries": None,
         "data_hash": None,
         "finished_at": None,
+        "hyperparameters": spec.hyperparameters,
         "path": str(folder.path),
     }
     try:
