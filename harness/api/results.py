@@ -84,13 +84,9 @@ class Results:
     @cached_property
     def trials(self) -> "pandas.DataFrame":
         """One row per trial: its key, status and reason, times to target, hyperparameters (each a column), machine."""
-        import pandas
+        from timetrial.harness.report.export import flat_trials
 
-        from timetrial.harness.records.table import read_trials
-
-        table = read_trials(self.runs)
-        points = pandas.DataFrame(list(table["hyperparameters"]), index=table.index).add_prefix("hyperparameter_")
-        return table.drop(columns=["hyperparameters", "evaluations", "positions"]).join(points)
+        return flat_trials(self.runs)
 
     @cached_property
     def curves(self) -> "pandas.DataFrame":
@@ -151,6 +147,15 @@ class Results:
         from timetrial.harness.report.write import write_report
 
         return write_report(self.boards, Path(folder) if folder else self.runs[0].report, style=style)
+
+    def export(self, to: str, folder: str | Path | None = None) -> list[Path]:
+        """Write the records for another tool: "csv", "parquet", "tensorboard" or "wandb"; gives what was written.
+
+        By default into `report/FORM` in the run. Raises `UsageError` where that tool's library is not installed.
+        """
+        from timetrial.harness.report.export import export
+
+        return export(self.runs, to, Path(folder) if folder else self.runs[0].report / to)
 
     def _board(self, suite: str | None, ruleset: str | None) -> "Board":
         fitting = [b for b in self.boards if suite in (None, b.suite) and ruleset in (None, b.ruleset)]

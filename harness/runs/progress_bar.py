@@ -149,7 +149,7 @@ class Progress:
         from rich.progress_bar import ProgressBar
 
         bar = ProgressBar(total=self.total, completed=self.done, width=40)
-        return Group(bar, f"{self.done} of {self.total} trials{self._time_left()}")
+        return Group(bar, f" {self.done} of {self.total} trials{self._time_left()}")
 
     def _cells(self, running: Running) -> tuple[str, ...]:
         spec = running.spec
