@@ -40,7 +40,10 @@ def race(
     from timetrial.harness.runs.start import run_here, start, submit_jobs, wait_for_jobs
 
     given = [submissions] if isinstance(submissions, str) or callable(submissions) else list(submissions)
-    defined = {one.__name__: one for one in given if callable(one)}
+    for one in given:
+        if not isinstance(one, str) and not hasattr(one, "__name__"):
+            raise UsageError(f"{one!r} is no submission: give a name, or a function or class")
+    defined = {one.__name__: one for one in given if not isinstance(one, str)}
     texts = {name: source_of(one) for name, one in defined.items()}
     if texts:
         run = run or f"{suite}-{_hash(''.join(texts.values()))}"

@@ -29,7 +29,9 @@ def source_of(submission: Callable[..., Any]) -> str:
     Its attributes `HYPERPARAMETERS` and `SEARCH_SPACE` become those of the file, without any: no hyperparameters.
     Raises `UsageError` for what has no source, and for a name in it that is not found or cannot travel.
     """
-    name = submission.__name__
+    name = getattr(submission, "__name__", repr(submission))
+    if inspect.isclass(submission) and not hasattr(submission, "training_step") and hasattr(submission, "step"):
+        raise UsageError(f"{name} is an optimizer: give its path as text, or a function that builds it for a model")
     bundle = _Bundle(name)
     bundle.add(submission)
     values = {key: getattr(submission, key) for key in VALUES if hasattr(submission, key)}

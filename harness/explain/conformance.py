@@ -69,8 +69,8 @@ class Agreement:
     def __str__(self) -> str:
         if self.first:
             lines = [f"they part at {self.first[0]}"]
-            if len(self.first) > 1:
-                lines.append(f"{len(self.first)} parameters part, the second at step {self.first[1].step}")
+            at_once = sum(difference.step == self.first[0].step for difference in self.first)
+            lines.append(f"parameters that part: {at_once} at this step, {len(self.first)} in all")
             return "\n".join([*lines, f"furthest at {self.largest}"])
         if self.largest.weights == 0:
             return "they agree to the last bit"
@@ -139,7 +139,10 @@ def conform(
         shared = sorted(first.trained & second.trained)
         if not shared:
             raise UsageError(f"{one} and {other} train no parameter both: choose other roles with --only")
-        agreements.append(_follow(first.training, second.training, shared, steps))
+        try:
+            agreements.append(_follow(first.training, second.training, shared, steps))
+        except (TypeError, ValueError, RuntimeError, LookupError) as error:
+            raise UsageError(f"{one} and {other} cannot take these steps: {' '.join(str(error).split())}") from None
     parameters = len(list(first.training.model.parameters()))
     return Conformance(one, other, (first.values, second.values), len(shared), parameters, tuple(agreements))
 
@@ -187,6 +190,8 @@ class Partly(Submission):
         trained = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         rest = [parameter for parameter in model.parameters() if id(parameter) not in trained]
         self.idle = torch.optim.SGD(rest, lr=0.0) if rest else None
+        if hasattr(optimizer, "train"):
+            optimizer.train()
 
     def training_step(self, batch: Batch) -> None:
         self.model.zero_grad()
