@@ -1,6 +1,8 @@
 """`timetrial export`: what each tool's own reader finds in what was written."""
 
 import json
+import struct
+from collections.abc import Iterator
 
 import pandas
 import pytest
@@ -59,18 +61,10 @@ def test_tensorboards_own_reader_opens_what_was_written(run, tmp_path):
 
 
 def test_wandbs_offline_files_hold_hyperparameters_curves_and_the_outcome(run, tmp_path):
-    pytest.importorskip("wandb")
-    from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
-
+    messages = pytest.importorskip("wandb.proto.wandb_internal_pb2")
     evaluations = exported(run, "wandb", tmp_path)
-    (folder,) = [file for file in tmp_path.glob("wandb/offline-run-*/*.wandb") if TRIAL in _text(file)]
-    store, records = DataStore(), []
-    store.open_for_scan(str(folder))
-    while (data := store.scan_data()) is not None:
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
-        records.append(record)
+    (file,) = [file for file in tmp_path.glob("wandb/offline-run-*/*.wandb") if TRIAL.encode() in file.read_bytes()]
+    records = [messages.Record.FromString(record) for record in records_of(file.read_bytes())]
     (started,) = [record.run for record in records if record.WhichOneof("record_type") == "run"]
     config = {item.key: json.loads(item.value_json) for item in started.config.update}
     assert config["submission"] == "muon" and config["study"] == 1 and started.display_name.endswith(TRIAL)
@@ -80,8 +74,20 @@ def test_wandbs_offline_files_hold_hyperparameters_curves_and_the_outcome(run, t
     assert [row["_step"] for row in rows] == [round(each.step) for each in evaluations]
 
 
-def _text(file) -> str:
-    return file.read_bytes().decode(errors="replace")
+def records_of(content: bytes) -> Iterator[bytes]:
+    """Read a log of LevelDB, as wandb's offline files are: blocks of 32 KiB, with pieces of records after 7 bytes."""
+    assert content.startswith(b":W&B")
+    at, record = 7, b""
+    while at < len(content):
+        if 32768 - at % 32768 < 7:
+            at += 32768 - at % 32768
+            continue
+        _, size, kind = struct.unpack_from("<IHB", content, at)
+        record += content[at + 7 : at + 7 + size]
+        at += 7 + size
+        if kind in (1, 4):  # a whole record, or the last piece of one
+            yield record
+            record = b""
 
 
 def _items(items) -> dict:
