@@ -37,8 +37,8 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError(f"--steps {options.steps}: give a whole number of at least 1")
     mapping = dict(_pair(text, "--map ") for text in options.map)
     values = {key: _value(value) for key, value in (_pair(text) for text in options.values)}
-    from timetrial.harness.explain.conformance import conform  # imports torch
     from timetrial.harness.explain.loop import find_workload
+    from timetrial.harness.explain.one_trajectory import conform  # imports torch
 
     workload = find_workload(options.suite, options.workload)
     given = {"steps": options.steps, "values": values, "mapping": mapping, "only": options.only}

@@ -8,6 +8,7 @@ The submission's code runs in this process and is trusted, no clock counts, and 
 """
 
 import importlib
+import importlib.util
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.configuration import compose, options
+from timetrial.harness.planning.places import SUBMISSIONS
 from timetrial.harness.planning.plan import select_workloads
 from timetrial.harness.planning.seeds import derive_seed
 from timetrial.harness.submission import Task, build_submission
@@ -37,9 +39,14 @@ def find_workload(suite: str, name: str) -> Workload:
 
 
 def submission_module(name: str) -> types.ModuleType:
-    """Import the `submission.py` of a submission of this clone; raises `UsageError` where there is none."""
-    find_submission(name)
-    return importlib.import_module(f"timetrial.submissions.{name}.submission")
+    """Import the `submission.py` of a submission; raises `UsageError` where there is none."""
+    folder = find_submission(name)
+    if folder.path.parent == SUBMISSIONS:
+        return importlib.import_module(f"timetrial.submissions.{name}.submission")
+    found = importlib.util.spec_from_file_location(f"submission_{folder.name}", folder.path / "submission.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
 
 
 def hyperparameters_of(name: str, **changes: Any) -> dict[str, Any]:

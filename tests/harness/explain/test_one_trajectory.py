@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from timetrial.harness.cli import main
-from timetrial.harness.explain import conformance
-from timetrial.harness.explain.conformance import conform
+from timetrial.harness.explain import one_trajectory
+from timetrial.harness.explain.one_trajectory import conform
 from timetrial.harness.planning.places import ROOT
 from timetrial.workloads.modular_division import ModularDivision
 
@@ -105,9 +105,9 @@ def test_a_class_that_takes_matrices_alone_is_compared_on_them():
 
 def test_where_the_first_does_not_move_the_share_is_infinite():
     weights = torch.ones(3)
-    difference = conformance._difference(1, "w", "bias", weights, weights.clone(), weights + 1)
+    difference = one_trajectory._difference(1, "w", "bias", weights, weights.clone(), weights + 1)
     assert difference.share == math.inf and difference.parts
-    assert not conformance._difference(1, "w", "bias", weights, weights + 1, weights + 1 + 1e-7).parts
+    assert not one_trajectory._difference(1, "w", "bias", weights, weights + 1, weights + 1 + 1e-7).parts
 
 
 @pytest.mark.parametrize(
