@@ -1,7 +1,7 @@
 """The results of runs as tables, plots and comparisons."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,11 +101,7 @@ class Results:
 
     def plots(self, *, suite: str | None = None, ruleset: str | None = None) -> list[str]:
         """Name the plots that `plot` draws."""
-        from timetrial.harness.report.curves import training_curves
-        from timetrial.harness.report.write import figures_of
-
-        board = self._board(suite, ruleset)
-        return list(figures_of(board, training_curves(board)))
+        return list(self._figures(suite, ruleset))
 
     def plot(
         self, name: str, *, suite: str | None = None, ruleset: str | None = None, style: str = "paper"
@@ -115,14 +111,11 @@ class Results:
         `style`: "paper" (3.3 inches wide) or "talk"; `suite`, `ruleset`: of which leaderboard, where there are several.
         Raises `UsageError` for a plot that there is not.
         """
-        from timetrial.harness.report.curves import training_curves
         from timetrial.harness.report.style import plotting
-        from timetrial.harness.report.write import figures_of
 
-        board = self._board(suite, ruleset)
-        figures = figures_of(board, training_curves(board))
+        figures = self._figures(suite, ruleset)
         if name not in figures:
-            raise UsageError(f"no plot {name!r} of {board.suite} {board.ruleset}: choose of {', '.join(figures)}")
+            raise UsageError(f"there is no plot {name!r}: choose of {', '.join(figures)}")
         with plotting(style):
             return figures[name]()
 
@@ -156,6 +149,13 @@ class Results:
         from timetrial.harness.report.export import export
 
         return export(self.runs, to, Path(folder) if folder else self.runs[0].report / to)
+
+    def _figures(self, suite: str | None, ruleset: str | None) -> "dict[str, Callable[[], Figure]]":
+        from timetrial.harness.report.curves import training_curves
+        from timetrial.harness.report.write import figures_of
+
+        board = self._board(suite, ruleset)
+        return figures_of(board, training_curves(board))
 
     def _board(self, suite: str | None, ruleset: str | None) -> "Board":
         fitting = [b for b in self.boards if suite in (None, b.suite) and ruleset in (None, b.ruleset)]
