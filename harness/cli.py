@@ -18,6 +18,8 @@ VERBS = {
     "compare": "compare two submissions of a run, workload by workload",
     "validity": "compare the order of a leaderboard with a published one, such as AlgoPerf's",
     "calibrate": "find targets, budgets and step hints of a suite by tuning reference submissions",
+    "export": "write the records of runs as csv, parquet, for tensorboard or for wandb",
+    "conform": "run two optimizers on one trajectory, and say where they part",
     "explain": "run a small experiment that shows why optimizers rank as they do",
     "submit": "check a complete run and add it to the committed leaderboard",
     "doctor": "show hardware, libraries, data found and the timing noise of this machine",

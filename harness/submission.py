@@ -33,6 +33,10 @@ class Task:
     """`loss(model, batch)`: the mean training loss, a scalar to call `backward` on."""
     next_batch: Callable[..., Batch]
     """`next_batch(size=None)`: draw the next batch, of `size` examples or of the usual size."""
+    elapsed_seconds: Callable[[], float]
+    """`elapsed_seconds()`: how much of the budget is spent, in the same (paced) seconds as `budget_seconds`: the
+    referee's clock as of the last evaluation point, and the trainee's own since. It never goes back, and goes on where
+    a trial was interrupted. A trial that decides by it is not reproducible bit for bit."""
 
 
 class Submission:

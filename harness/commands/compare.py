@@ -3,8 +3,6 @@
 import argparse
 import sys
 
-from timetrial.harness import UsageError
-
 EXAMPLE = "timetrial compare quickstart adamw sgd"
 
 
@@ -25,32 +23,24 @@ def main(options: argparse.Namespace) -> int:
     """Print a table for each suite and ruleset, and a sentence; return 1 where trials without a result prevent it."""
     from rich.console import Console
 
-    from timetrial.harness.entries.find import find_run
-    from timetrial.harness.planning.outside import name_of
-    from timetrial.harness.records.table import check_hardware, read_trials
-    from timetrial.harness.report.comparison import compare, comparison_table, in_words
-    from timetrial.harness.scoring import REFERENCE
+    import timetrial
+    from timetrial.harness.report.comparison import TABLE_WIDTH, comparison_table, in_words
 
-    one, other = name_of(options.one), name_of(options.other)
-    if one == other:
-        raise UsageError(f"{one} with itself: name two submissions")
-    trials = read_trials([find_run(options.run)])
-    for name in (one, other):
-        if name not in set(trials["submission"]):
-            known = ", ".join(sorted(set(trials["submission"])))
-            raise UsageError(f"no submission {name!r} in {options.run}: there are {known}")
-    trials = trials[trials["submission"].isin((one, other, REFERENCE))]
-    check_hardware(trials, options.allow_mixed_hardware)
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    failed = False
-    for comparison in compare(trials, one, other, options.clock, options.allow_incomplete):
+    results = timetrial.read(
+        options.run,
+        clock=options.clock,
+        allow_incomplete=options.allow_incomplete,
+        allow_mixed_hardware=options.allow_mixed_hardware,
+    )
+    comparisons = results.comparisons(options.one, options.other)
+    console = Console(width=None if sys.stdout.isatty() else TABLE_WIDTH, highlight=False)
+    for comparison in comparisons:
         if comparison.unscored:
-            print(f"{comparison.frame}: {comparison.unscored}", file=sys.stderr)
-            failed = True
-            continue
-        console.print(comparison_table(comparison))
-        print(in_words(comparison))
-    machines = sorted(trials["machine"].dropna().unique())
+            print(comparison, file=sys.stderr)
+        else:
+            console.print(comparison_table(comparison))
+            print(in_words(comparison))
+    machines = sorted({machine for comparison in comparisons for machine in comparison.machines})
     if len(machines) > 1:
         print(f"warning: times from different hardware: {' and '.join(machines)}", file=sys.stderr)
-    return int(failed)
+    return int(any(comparison.unscored for comparison in comparisons))

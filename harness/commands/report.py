@@ -23,19 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Write the report; return 1 where a submission has no score because it is incomplete."""
-    from timetrial.harness.entries.find import find_run
-    from timetrial.harness.report.boards import read_boards
+    import timetrial
     from timetrial.harness.report.markdown import leaderboard_markdown
-    from timetrial.harness.report.write import write_report
 
-    runs = [find_run(name) for name in options.runs]
-    boards = read_boards(
-        runs,
+    results = timetrial.read(
+        *options.runs,
         clock=options.clock,
         allow_incomplete=options.allow_incomplete,
         allow_mixed_hardware=options.allow_mixed_hardware,
     )
-    files = write_report(boards, options.output or runs[0].report, style=options.style)
+    boards, files = results.boards, results.report(options.output, style=options.style)
     print("\n".join(leaderboard_markdown(board) for board in boards))
     for file in files:
         print(file)

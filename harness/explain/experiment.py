@@ -31,7 +31,7 @@ EXPERIMENTS = {
     "token_frequency": "the loss of frequent and of rare tokens, with SGD and with Adam",
     "adam_gap": "how far Adam is ahead of SGD on each workload, and how heavy the tails of the gradient noise are",
     "batch_size": "gradient variance, steps and examples to a target against the batch size, and the critical batch",
-    "landscape": "the loss on lines and planes through minima: with and without dropout or skips, of two methods",
+    "landscape": "the loss on lines and planes through minima: dropout or none, skips or none, two optimizers",
     "averaging": "averages of weights (SWA, LAWA) against their last iterate, and how far weights are from their centre",
     "dynamics": "how weights move: size, stable rank and turning of updates, and the effective rate, role by role",
     "initialisation": "activations layer by layer for seven initialisations, and which lets a deep network learn",

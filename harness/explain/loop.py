@@ -24,6 +24,7 @@ from timetrial.harness.planning.seeds import derive_seed
 from timetrial.harness.submission import Task, build_submission
 from timetrial.harness.trial.arena import make_workload
 from timetrial.harness.trial.batches import BatchStream
+from timetrial.harness.trial.elapsed import ElapsedSeconds
 from timetrial.harness.workload import Batch, Data, DataSource, Workload
 
 
@@ -105,6 +106,7 @@ class Training:
             roles=types.MappingProxyType(workload.parameter_roles(self.model)),
             loss=self._loss,
             next_batch=self.batches.next,
+            elapsed_seconds=ElapsedSeconds(),
         )
         if isinstance(submission, str):
             hyperparameters = hyperparameters_of(submission) if hyperparameters is None else hyperparameters

@@ -52,6 +52,7 @@ class Track:
 
         from timetrial.harness.submission import Task, build_submission
         from timetrial.harness.trial.batches import BatchStream
+        from timetrial.harness.trial.elapsed import ElapsedSeconds
 
         torch.manual_seed(0)
         device = torch.device("cpu")
@@ -69,6 +70,7 @@ class Track:
             roles=self.workload.parameter_roles(model),
             loss=self.workload.loss,
             next_batch=stream.next,
+            elapsed_seconds=ElapsedSeconds(),
         )
         code = importlib.import_module(f"timetrial.submissions.{submission}.submission")
         seen: list[tuple[int, float]] = []

@@ -42,7 +42,7 @@ def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     (paced or measured, which the budget counts), target, metric and higher_is_better (None: unknown), positions (where
     in its search space each hyperparameter lies, from 0 to 1), slowness (what the paced seconds of a committed entry
     were divided by), provisional, optimizer_state_bytes, parameters, flags, machine, libraries, data_hash, finished_at,
-    path.
+    hyperparameters (a dict), path.
 
     Raises `UsageError` where there is no trial, or one trial stands in two runs.
     """
@@ -141,6 +141,7 @@ def _row(folder: TrialFolder, protocols: list[tuple[dict[str, Any], str]]) -> Re
         "libraries": None,
         "data_hash": None,
         "finished_at": None,
+        "hyperparameters": spec.hyperparameters,
         "path": str(folder.path),
     }
     try:

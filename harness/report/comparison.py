@@ -1,19 +1,24 @@
 """Two submissions side by side: how much sooner one reaches each target, and whether that can be told at all."""
 
+import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from timetrial.harness.scoring import Estimate, Leaderboard, Standing, WorkloadResult, score_leaderboards
-from timetrial.harness.scoring.present import clock_in_words, percent, significant, with_interval
+from timetrial.harness import UsageError
+from timetrial.harness.records.table import check_hardware
+from timetrial.harness.scoring import REFERENCE, Estimate, Leaderboard, Standing, WorkloadResult, score_leaderboards
+from timetrial.harness.scoring.present import as_text, clock_in_words, percent, significant, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
 RATIO = "{:.2f}x"
+TABLE_WIDTH = 160
+"""Letters in a line of a table that is not made for the terminal it is shown in."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What `one` did and what `other` did under one suite and ruleset; speed-ups are those of `one` over `other`."""
 
@@ -22,6 +27,8 @@ class Comparison:
     other: str
     unscored: str
     """Why there is nothing to compare; '' where there is."""
+    machines: tuple[str, ...]
+    """What the trials ran on: several only where that was allowed."""
 
     @property
     def frame(self) -> str:
@@ -32,11 +39,35 @@ class Comparison:
         """The standings of both; raises `KeyError` where one has none."""
         return self.board.of(self.one), self.board.of(self.other)
 
+    def __repr__(self) -> str:
+        if self.unscored:
+            return f"{self.frame}: {self.unscored}"
+        return f"{as_text(comparison_table(self), TABLE_WIDTH)}{in_words(self)}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
 
 def compare(
-    trials: "pd.DataFrame", one: str, other: str, clock: str | None = None, allow_incomplete: bool = False
+    trials: "pd.DataFrame",
+    one: str,
+    other: str,
+    *,
+    clock: str | None = None,
+    allow_incomplete: bool = False,
+    allow_mixed_hardware: bool = False,
 ) -> list[Comparison]:
-    """Compare two submissions on each leaderboard of a table."""
+    """Compare two submissions on each leaderboard of a table of trials.
+
+    Raises `UsageError` for a submission that has no trial in it, and where their times are from different machines.
+    """
+    if one == other:
+        raise UsageError(f"{one} with itself: name two submissions")
+    for name in (one, other):
+        if name not in set(trials["submission"]):
+            raise UsageError(f"no submission {name!r} here: there are {', '.join(sorted(set(trials['submission'])))}")
+    trials = trials[trials["submission"].isin((one, other, REFERENCE))]
+    check_hardware(trials, allow_mixed_hardware)
     found = []
     for board in score_leaderboards(trials, clock=clock, allow_incomplete=allow_incomplete, reference=other):
         scored = {standing.submission for standing in board.standings}
@@ -47,7 +78,8 @@ def compare(
                 unscored = f"{name} has {count} trials without a result: resume the run, or give --allow-incomplete"
             elif name not in scored:
                 unscored = f"{name} has no trials here"
-        found.append(Comparison(board, one, other, unscored))
+        here = trials[(trials["suite"] == board.suite) & (trials["ruleset"] == board.ruleset)]
+        found.append(Comparison(board, one, other, unscored, tuple(sorted(here["machine"].dropna().unique()))))
     return found
 
 

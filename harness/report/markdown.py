@@ -19,7 +19,7 @@ def leaderboard_markdown(board: Board) -> str:
     parts = [f"# TimeTrial leaderboard: {board.suite}, {board.ruleset}"]
     parts += [f"{board.frame} · {clock_in_words(scores.clock)}"]
     parts += [f"> **{warning}**" for warning in board.warnings]
-    parts += [_who(board), f"Brackets hold 95 % confidence intervals; {explanation(scores)}"]
+    parts += [_table(*standings_table(board)), f"Brackets hold 95 % confidence intervals; {explanation(scores)}"]
     if scores.standings:
         parts += ["## Time to target", _times(board)]
         parts += [
@@ -38,7 +38,8 @@ def leaderboard_markdown(board: Board) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _who(board: Board) -> str:
+def standings_table(board: Board) -> tuple[list[str], list[list[str]]]:
+    """Say who wins: headings, and a row of text for each submission, those without a score last."""
     scores = board.scores
     heading = ["rank", "submission", f"speed-up over {scores.reference}", "score", "on the way", "reach", "may be best"]
     heading += ["separated from", "tuning certificate", "optimizer state"]
@@ -47,20 +48,20 @@ def _who(board: Board) -> str:
         rows.append(
             [
                 str(standing.rank),
-                _escape(standing.submission),
+                standing.submission,
                 with_interval(standing.speedup, "{:.2f}x"),
                 with_interval(standing.score, "{:.2f}"),
                 with_interval(standing.on_the_way, "{:.2f}x"),
                 percent(standing.reach),
                 yes(standing.may_be_best),
-                _escape(separated_in_words(standing)),
+                separated_in_words(standing),
                 yes(standing.certificate.holds if standing.certificate else None),
                 memory_text(memory_of(board, standing.submission)),
             ]
         )
     for submission in scores.incomplete if not scores.counted_as_misses else ():
-        rows.append(["-", _escape(submission), "incomplete", *["-"] * 6, memory_text(memory_of(board, submission))])
-    return _table(heading, rows)
+        rows.append(["-", submission, "incomplete", *["-"] * 6, memory_text(memory_of(board, submission))])
+    return heading, rows
 
 
 def memory_of(board: Board, submission: str) -> float | None:
@@ -77,7 +78,7 @@ def memory_text(memory: float | None) -> str:
 def _times(board: Board) -> str:
     standings, unit = board.scores.standings, board.scores.unit
     rows = [
-        [_escape(standing.submission), *(time_in_words(result, unit) for result in standing.workloads.values())]
+        [standing.submission, *(time_in_words(result, unit) for result in standing.workloads.values())]
         for standing in standings
     ]
     return _table(["submission", *standings[0].workloads], rows)
@@ -99,7 +100,7 @@ def _notes(board: Board) -> list[str]:
 
 
 def _table(heading: list[str], rows: list[list[str]]) -> str:
-    lines = [heading, ["---"] * len(heading), *rows]
+    lines = [heading, ["---"] * len(heading), *([_escape(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

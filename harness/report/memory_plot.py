@@ -19,9 +19,9 @@ def plot_memory(board: Board) -> "Figure":
 
     Bars are 95 % intervals; a miss is hollow, at the budget.
     """
-    from matplotlib.figure import Figure
+    from timetrial.harness.report.figure import Plot
 
-    figure = Figure()
+    figure = Plot()
     workloads = list(board.specs)
     rows = math.ceil(len(workloads) / 2)
     columns = min(2, len(workloads))

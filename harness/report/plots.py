@@ -193,9 +193,10 @@ def _write_cell(axes: "Axes", column: int, row: int, result: WorkloadResult, uni
 def _figure(lines: float, columns: float = 0) -> "Figure":
     """Make an empty figure of the style's width, or wider for many `columns` of letters, with room for `lines`."""
     import matplotlib
-    from matplotlib.figure import Figure
 
-    figure = Figure()
+    from timetrial.harness.report.figure import Plot
+
+    figure = Plot()
     letter = matplotlib.rcParams["font.size"] / 72  # inches
     figure.set_size_inches(max(figure.get_figwidth(), columns * letter), lines * 1.2 * letter)
     return figure

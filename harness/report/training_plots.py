@@ -17,9 +17,9 @@ MOST_BANDS = 6
 
 def plot_training_curves(board: Board, curves: WorkloadCurves) -> "Figure":
     """Draw everybody's median over studies with the range, the target as a line across, the budget as one upright."""
-    from matplotlib.figure import Figure
+    from timetrial.harness.report.figure import Plot
 
-    figure = Figure(layout="constrained")
+    figure = Plot(layout="constrained")
     width, height = figure.get_size_inches()
     figure.set_size_inches(width, height * 1.6)
     styles = line_styles(board.submissions)

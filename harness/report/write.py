@@ -1,6 +1,7 @@
 """The files of a report: leaderboards, the page, and the plots as PNG and SVG."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,29 +61,36 @@ def write_plots(
     """Write every plot of a leaderboard; without any score there are only training curves."""
     if not formats:
         return []
-    from timetrial.harness.report import memory_plot, plots, training_plots
     from timetrial.harness.report.style import plotting
 
+    files = []
     with plotting(style):
-        figures: dict[str, Figure] = {}
-        scores, frame = board.scores, board.plot_frame
-        if scores.standings:
-            if scores.standings[0].speedup:
-                figures["speedup"] = plots.plot_speedups(scores, frame)
-            figures["score"] = plots.plot_scores(scores, frame)
-            figures["performance_profile"] = plots.plot_profiles(scores, frame)
-            figures["time_to_target"] = plots.plot_times(scores, frame)
-            figures["time_against_memory"] = memory_plot.plot_memory(board)
-            if scores.trials_of_study > 1:
-                figures["tuning_curves"] = plots.plot_tuning(scores, frame)
-        for its in curves:
-            figures[f"training_curves_{its.workload}"] = training_plots.plot_training_curves(board, its)
-        files = []
-        for name, figure in figures.items():
+        for name, draw in figures_of(board, curves).items():
+            figure = draw()
             for form in formats:
                 files.append(folder / f"{name}.{form}")
                 figure.savefig(files[-1], metadata={"Date": None} if form == "svg" else None)
     return files
+
+
+def figures_of(board: Board, curves: Sequence[WorkloadCurves]) -> "dict[str, Callable[[], Figure]]":
+    """Name the plots of a leaderboard, with what draws each in the style that is open then."""
+    from timetrial.harness.report import memory_plot, plots, training_plots
+
+    figures: dict[str, Callable[[], Figure]] = {}
+    scores, frame = board.scores, board.plot_frame
+    if scores.standings:
+        if scores.standings[0].speedup:
+            figures["speedup"] = partial(plots.plot_speedups, scores, frame)
+        figures["score"] = partial(plots.plot_scores, scores, frame)
+        figures["performance_profile"] = partial(plots.plot_profiles, scores, frame)
+        figures["time_to_target"] = partial(plots.plot_times, scores, frame)
+        figures["time_against_memory"] = partial(memory_plot.plot_memory, board)
+        if scores.trials_of_study > 1:
+            figures["tuning_curves"] = partial(plots.plot_tuning, scores, frame)
+    for its in curves:
+        figures[f"training_curves_{its.workload}"] = partial(training_plots.plot_training_curves, board, its)
+    return figures
 
 
 def _make(folder: Path) -> None:

@@ -187,12 +187,25 @@ def _judge_module(name: str, level: int = 0) -> Iterator[tuple[str, str]]:
 def _judge_comparison(node: ast.Compare) -> Iterator[tuple[str, str]]:
     sides = [node.left, *node.comparators]
     sizes = {c.value for side in sides for c in ast.walk(side) if isinstance(c, ast.Constant) and _is_size(c.value)}
+    sides = [side for side in sides if not _is_share_of_the_budget(side)]
     exact = any(isinstance(operator, ast.Eq | ast.NotEq | ast.In | ast.NotIn | ast.Is) for operator in node.ops)
     if any(_mentions(side, TASK_NUMBERS) for side in sides) and any(isinstance(side, ast.Constant) for side in sides):
         yield (REFUSED if exact else WARNING), "branches on a number of the task, which may single out a workload"
     elif sizes and any(map(_tells_size, sides)):
         number = ", ".join(map(str, sorted(sizes)))
         yield (REFUSED if exact else WARNING), f"branches on a size ({number}), which may single out a workload"
+
+
+def _is_share_of_the_budget(node: ast.expr) -> bool:
+    """Whether an expression is `task.elapsed_seconds() / task.budget_seconds`, the same on every workload."""
+    match node:
+        case ast.BinOp(
+            left=ast.Call(func=ast.Attribute(attr="elapsed_seconds")),
+            op=ast.Div(),
+            right=ast.Attribute(attr="budget_seconds"),
+        ):
+            return True
+    return False
 
 
 def _is_size(value: object) -> bool:

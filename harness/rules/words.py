@@ -26,7 +26,7 @@ FOREIGN_MODULES = {
 SUSPECT_MODULES = {
     "os": "a training algorithm seldom needs",
     "sys": "a training algorithm seldom needs",
-    "time": "tells real time: a schedule by the clock is not reproducible",
+    "time": "tells time by the process: task.elapsed_seconds() is the clock that the budget counts",
     "weakref": "a training algorithm seldom needs",
     "torch.profiler": "costs time",
     "torch.utils.data": "brings loaders: batches come from task.next_batch",

@@ -1,5 +1,6 @@
-"""What a person sees while trials run: a live table in a terminal, plain lines elsewhere."""
+"""What a person sees while trials run: a live table in a terminal or a notebook, plain lines elsewhere."""
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +20,36 @@ class Running:
     higher_is_better: bool
 
 
+class Cell:
+    """What `rich.live.Live` is for a terminal, for the cell of a notebook; it needs no widgets."""
+
+    def start(self) -> None:
+        from IPython.display import display
+
+        self.handle = display(_framed(""), display_id=True)
+
+    def update(self, shown: Any, refresh: bool) -> None:
+        self.handle.update(_framed(shown))
+
+    def stop(self) -> None:
+        """Leave what was shown last."""
+
+
+def _framed(shown: Any) -> Any:
+    """Give something of rich that a notebook can show."""
+    from rich.padding import Padding
+
+    return Padding(shown, 0)
+
+
+def in_notebook() -> bool:
+    """Say whether this process is the kernel of a notebook."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    return hasattr(shell, "kernel")
+
+
 class Progress:
-    """Counts what has ended, and shows what runs. All of it goes to standard error."""
+    """Counts what has ended, and shows what runs: on standard error, or in the cell of a notebook."""
 
     def __init__(self, run: Path, specs: Sequence[TrialSpec], done: int) -> None:
         from rich.console import Console  # 0.1 s to import, which `--help` need not pay
@@ -34,8 +63,12 @@ class Progress:
         self.blocked: dict[str, str] = {}
         self.failed: list[str] = []
         self.has_said_waiting = False
-        self.console = Console(stderr=True, highlight=False)
-        self.live = Live(console=self.console, auto_refresh=False) if self.console.is_terminal else None
+        notebook = in_notebook()
+        quiet = {"force_jupyter": False, "force_terminal": False} if notebook else {"stderr": True}
+        self.console = Console(highlight=False, **quiet)
+        self.live: Live | Cell | None = Cell() if notebook else None
+        if self.console.is_terminal:
+            self.live = Live(console=self.console, auto_refresh=False)
 
     @property
     def done(self) -> int:
@@ -49,7 +82,7 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         if self.live:
-            self.live.update("", refresh=True)
+            self.live.update(self._count() if isinstance(self.live, Cell) else "", refresh=True)
             self.live.stop()
 
     def note(self, line: str) -> None:
@@ -102,7 +135,6 @@ class Progress:
 
     def _table(self):
         from rich.console import Group
-        from rich.progress_bar import ProgressBar
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False)
@@ -110,8 +142,14 @@ class Progress:
             table.add_column(name)
         for slot, running in sorted(self.running.items()):
             table.add_row(str(slot), *(("waits for others",) if running is None else self._cells(running)))
+        return Group(table, self._count())
+
+    def _count(self):
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+
         bar = ProgressBar(total=self.total, completed=self.done, width=40)
-        return Group(table, bar, f"{self.done} of {self.total} trials{self._time_left()}")
+        return Group(bar, f" {self.done} of {self.total} trials{self._time_left()}")
 
     def _cells(self, running: Running) -> tuple[str, ...]:
         spec = running.spec
@@ -133,6 +171,8 @@ class Progress:
             return ""
         before = self.done_before / self.total * sum(budgets.values())
         left = max(0.0, sum(budgets.values()) - before - ended)
+        if self.done == self.total:
+            return ""
         seconds = (time.monotonic() - self.started_at) / ended * left
         return f", about {seconds / 60:.0f} min left" if seconds >= 90 else f", about {seconds:.0f} s left"
 

@@ -1,12 +1,13 @@
 """Leaderboards as people and programs read them: words, a terminal table, CSV and JSON."""
 
+import io
 import json
 import math
 from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -24,16 +25,21 @@ def as_json(leaderboards: Iterable[Leaderboard]) -> str:
     return json.dumps({"rules": boards[0]["rules"], "scores": scores, "leaderboards": boards}, indent=2)
 
 
-def as_csv(leaderboards: Iterable[Leaderboard]) -> str:
-    """Write one row per submission of each leaderboard; an empty cell is unknown, or a target never reached."""
+def as_frame(leaderboards: Iterable[Leaderboard]) -> pd.DataFrame:
+    """Make one row per submission of each leaderboard; what is missing is unknown, or a target never reached."""
     rows = []
     for board in leaderboards:
         frame = {"rules": board.rules.name, "clock": board.clock}
-        rows += [{**frame, **_csv_row(entry, board.unit)} for entry in board.to_json()["scores"]]
-    return pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+        rows += [{**frame, **_row(entry, board.unit)} for entry in board.to_json()["scores"]]
+    return pd.DataFrame(rows)
 
 
-def _csv_row(entry: dict[str, Any], unit: str) -> dict[str, Any]:
+def as_csv(leaderboards: Iterable[Leaderboard]) -> str:
+    """Write what `as_frame` makes; an empty cell is what is missing."""
+    return as_frame(leaderboards).to_csv(index=False, lineterminator="\n")
+
+
+def _row(entry: dict[str, Any], unit: str) -> dict[str, Any]:
     row = {name: entry[name] for name in ("suite", "ruleset", "rank", "submission")}
     row |= {"speedup" if end == "value" else f"speedup_{end}": value for end, value in entry["speedup"].items()}
     row |= {"score": entry["score"], "score_low": entry["low"], "score_high": entry["high"]}
@@ -48,6 +54,13 @@ def _csv_row(entry: dict[str, Any], unit: str) -> dict[str, Any]:
     for name, result in entry["workloads"].items():
         row |= {f"{word}_to_target.{name}": result["value"], f"reach.{name}": result["reach"]}
     return row
+
+
+def as_text(shown: RenderableType, width: int) -> str:
+    """Draw a table as plain text, in lines of at most `width` letters."""
+    console = Console(width=width, highlight=False, force_jupyter=False, force_terminal=False, file=io.StringIO())
+    console.print(shown)
+    return console.file.getvalue()
 
 
 def as_table(board: Leaderboard) -> RenderableType:

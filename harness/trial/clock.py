@@ -28,6 +28,11 @@ class Clock:
             self.stretches.append(stretch)
             self.paced_seconds += charged_seconds(stretch) * self.pace_seconds / pacer_seconds(self.stretches)
 
+    @property
+    def pace(self) -> float:
+        """How many paced seconds a second makes on this machine, as far as is known."""
+        return self.pace_seconds / pacer_seconds(self.stretches) if self.stretches else 1.0
+
     def add(self, seconds: float) -> None:
         """Add time that the trainee took for itself outside of a stretch, to both as it was measured."""
         self.seconds += seconds

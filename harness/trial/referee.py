@@ -53,10 +53,11 @@ def run_trial(
         with TraineeProcess(assignment, weights, folder.log_file) as trainee:
             start = _warm_up(spec, trainee, counters)
             meter = None if arena.pacer is None else Meter(trainee.root, trainee.overseers)
-            seconds = trainee.begin(arena.training_data, b"" if checkpoint is None else checkpoint[1], _limit(spec))
+            state = b"" if checkpoint is None else checkpoint[1]
+            seconds = trainee.begin(arena.training_data, state, _limit(spec), **_tell(counters.clock))
             watch = Watch(trainee.root, spec.threads if spec.device == "cpu" else None, trainee.overseers)
             while ending is None:
-                trained, step = _train_to_evaluation_point(spec, arena, trainee, counters)
+                trained, step = _train_to_evaluation_point(spec, arena, trainee, counters, seconds)
                 with watch.idle():
                     counters.clock.add(start.excess(trained / (step - counters.clock.step)))
                     seconds += trained
@@ -130,11 +131,14 @@ def _assign(spec: TrialSpec, source: Source, arena: Arena, weights: SharedTensor
 
 
 def _train_to_evaluation_point(
-    spec: TrialSpec, arena: Arena, trainee: TraineeProcess, counters: Counters
+    spec: TrialSpec, arena: Arena, trainee: TraineeProcess, counters: Counters, building: float
 ) -> tuple[float, float]:
-    """Let the trainee train until its weights have arrived; gives the seconds, and the batches drawn in all."""
+    """Let the trainee train until its weights have arrived; gives the seconds, and the batches drawn in all.
+
+    `building` are the seconds that it took to build the submission right before, which are not on the clock yet.
+    """
     limit = HUNG_FACTOR * spec.budget_seconds + GRACE_SECONDS
-    started = trainee.command("train")
+    started = trainee.command("train", **_tell(counters.clock, building))
     trainee.expect("evaluation_point", limit)
     handed_over, arrived = trainee.expect("weights", limit)
     batch_size, between = arena.workload.batch_size, spec.workload.eval_every * arena.workload.batch_size
@@ -146,6 +150,11 @@ def _train_to_evaluation_point(
     seconds, step = arrived - started, examples / batch_size
     counters.clock.add(max(0.0, least_seconds(spec, step - counters.clock.step, arena.draw_seconds) - seconds))
     return seconds, step
+
+
+def _tell(clock: Clock, more: float = 0.0) -> dict[str, float]:
+    """Say what a trainee may know of the clock, `more` seconds after it was read."""
+    return {"elapsed": clock.paced_seconds + more * clock.pace, "pace": clock.pace}
 
 
 def _measure(spec: TrialSpec, arena: Arena, meter: Meter | None, seconds: float) -> Stretch | None:

@@ -19,6 +19,7 @@ from timetrial.harness.planning.source import Source
 from timetrial.harness.submission import Submission, Task, build_submission
 from timetrial.harness.trial.batches import BatchStream
 from timetrial.harness.trial.channel import Channel, ChannelClosed
+from timetrial.harness.trial.elapsed import ElapsedSeconds
 from timetrial.harness.trial.execution import prepare_loss
 from timetrial.harness.trial.failures import REASON_LIMIT, TRACEBACK_LIMIT
 from timetrial.harness.trial.isolation import Wall, isolate
@@ -30,7 +31,7 @@ from timetrial.harness.workload import Batch, Data, Workload
 
 @dataclass(frozen=True)
 class Assignment:
-    """All that a trainee is told. No target, no validation data, no path, no clock."""
+    """All that a trainee is told. No target, no validation data, no path; the clock only as the referee tells it."""
 
     workload: Workload
     training_columns: dict[str, Column]
@@ -70,6 +71,7 @@ class Run:
         weights_generator = torch.Generator().manual_seed(assignment.weights_seed + offset)
         self.model = workload.build_model(weights_generator).to(device).train()
         self.batches = BatchStream(workload, examples, device, assignment.batches_seed + offset)
+        self.elapsed = ElapsedSeconds()
         self.task = Task(
             step_hint=assignment.step_hint,
             batch_size=workload.batch_size,
@@ -80,6 +82,7 @@ class Run:
             roles=types.MappingProxyType(workload.parameter_roles(self.model)),
             loss=prepare_loss(assignment.execution, workload, self.model, lambda: _random_batch(assignment)),
             next_batch=self.batches.next,
+            elapsed_seconds=self.elapsed,
         )
 
     def build(self, module: types.ModuleType, hyperparameters: Mapping[str, Any]) -> None:
@@ -173,14 +176,16 @@ def _train(channel: Channel, assignment: Assignment, weights: SharedTensors) -> 
     _begin(channel, assignment, run, module)
 
     examples_between = assignment.eval_every * assignment.workload.batch_size
-    while (command := channel.receive()["kind"]) != "stop":
-        if command == "checkpoint":
+    while (command := channel.receive())["kind"] != "stop":
+        if command["kind"] == "checkpoint":
             channel.send_bytes(run.state_bytes())
             continue
+        run.elapsed.start(command["elapsed"], command["pace"])
         run.train_to((run.batches.examples_drawn // examples_between + 1) * examples_between)
         _synchronize(run.task.device)
         channel.send("evaluation_point")
         run.hand_over(weights)
+        run.elapsed.stop()
         channel.send("weights", examples=run.batches.examples_drawn)  # also those that the hand-over has drawn
     device = run.task.device
     peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
@@ -189,7 +194,8 @@ def _train(channel: Channel, assignment: Assignment, weights: SharedTensors) -> 
 
 def _begin(channel: Channel, assignment: Assignment, run: Run, module: types.ModuleType) -> None:
     """Build the submission and take over the training data and, in a trial that goes on, its state: on the clock."""
-    channel.receive()
+    command = channel.receive()
+    run.elapsed.start(command["elapsed"], command["pace"])
     data, state = channel.receive_file(), channel.receive_file()
     run.build(module, assignment.hyperparameters)
     with open(state, "rb") as file:

@@ -86,11 +86,14 @@ class TraineeProcess:
         self.pid = self.overseers.pop()
         return self.expect("warm", timeout)[1] - began
 
-    def begin(self, training_data: SharedTensors, state: bytes, timeout: float) -> float:
-        """Hand over training data and state, in files of their own, and wait for the submission; gives the seconds."""
+    def begin(self, training_data: SharedTensors, state: bytes, timeout: float, **told: float) -> float:
+        """Hand over training data and state, in files of their own, and wait for the submission; gives the seconds.
+
+        `told`: what it may know of the clock, as `command` takes it.
+        """
         data, file = training_data.copy(), bytes_file(state)
         try:
-            started = self.command("begin")
+            started = self.command("begin", **told)
             with self._failures():
                 self.channel.send_file(data.file)
                 self.channel.send_file(file)
@@ -104,13 +107,16 @@ class TraineeProcess:
         """The processor time of all its processes so far."""
         return processor_seconds(self.root) - self.spent_before
 
-    def command(self, kind: str) -> float:
-        """Send a command; gives the time at which it left. A trainee that has spoken unasked is disqualified."""
+    def command(self, kind: str, **told: float) -> float:
+        """Send a command; gives the time at which it left. A trainee that has spoken unasked is disqualified.
+
+        `told`: with a command to train, `elapsed`, what the paced clock shows, and `pace`, as `Clock` has it.
+        """
         if not self.channel.is_silent:
             raise TrialFailure("disqualified", f"the trainee sent a message before it was told to {kind}")
         started = time.perf_counter()
         with self._failures():
-            self.channel.send(kind)
+            self.channel.send(kind, **told)
         return started
 
     def expect(self, kind: str, timeout: float) -> tuple[dict[str, Any], float]:

@@ -52,6 +52,7 @@ def test_a_rate_far_too_large_raises_nothing(name, workload_name):
         roles=workload.parameter_roles(model),
         loss=workload.loss,
         next_batch=next_batch,
+        elapsed_seconds=lambda: 0.0,
     )
     submission = build_submission(source(name), model, far_too_large(name), task)
     for _ in range(STEPS):

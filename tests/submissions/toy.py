@@ -67,6 +67,7 @@ def make_task(
         roles={name: (roles or ROLES).get(name, "bias") for name, _ in model.named_parameters()},
         loss=loss or cross_entropy,
         next_batch=next_batch,
+        elapsed_seconds=lambda: 0.0,
     )
 
 
