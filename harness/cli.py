@@ -16,6 +16,7 @@ VERBS = {
     "score": "score runs, with confidence intervals",
     "report": "write leaderboard, plots and training curves of runs",
     "compare": "compare two submissions of a run, workload by workload",
+    "judge": "is one submission faster than another? paired studies until the evidence decides",
     "explain": "run a small experiment that shows why optimizers rank as they do",
     "submit": "check a complete run and add it to the committed leaderboard",
     "doctor": "show hardware, libraries, data found and the timing noise of this machine",

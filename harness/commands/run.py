@@ -4,19 +4,14 @@ import argparse
 import shlex
 import signal
 import sys
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from timetrial.harness.planning.spec import TrialSpec
+    from timetrial.harness.runs.execute import Place
     from timetrial.harness.runs.folder import RunFolder
-    from timetrial.harness.runs.slurm import Resources
 
 EXAMPLE = "timetrial run submission=[sgd,adamw] suite=mini ruleset=external data_root=DIR"
-POLL_SECONDS = 5.0
-"""How often `--wait` looks at the jobs of a cluster."""
-RESUBMISSIONS = 3
-"""How often `--wait` submits again what lost its job, without a trial having ended in between."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,95 +47,46 @@ _KEPT = "; what was written stays as it is. Once this is mended, go on with:"
 
 def _run(options: argparse.Namespace, command: str) -> int:
     from timetrial.harness.planning.configuration import compose
-    from timetrial.harness.planning.environment import choose_device
     from timetrial.harness.planning.places import RUNS
     from timetrial.harness.planning.plan import add_reference, make_plan
+    from timetrial.harness.runs.execute import read_place, run_here
     from timetrial.harness.runs.folder import RunFolder
-    from timetrial.harness.runs.local import slots_and_threads
-    from timetrial.harness.runs.slurm import read_resources
 
     config = compose(options.overrides)
-    if config["executor"]["name"] == "slurm":
-        resources = read_resources(config["executor"], config["device"])
-        device, slots, threads = resources.device, resources.slots, resources.threads
-    else:
-        device = choose_device(config["device"])
-        slots, threads = slots_and_threads(config["executor"], device)
+    place = read_place(config)
     run = RunFolder((RUNS / str(config["run"])).resolve())
-    plan = add_reference(config, make_plan(config, device, threads), device, threads)
+    plan = add_reference(config, make_plan(config, place.device, place.threads), place.device, place.threads)
     run.add(plan)
-    if config["executor"]["name"] == "slurm":
-        return _run_on_cluster(run, plan, resources, config["data_root"], options.wait)
-    return _run_here(run, plan, slots, threads, config["data_root"], command)
-
-
-def _run_here(
-    run: "RunFolder", plan: "list[TrialSpec]", slots: int, threads: int, data_root: str | None, command: str
-) -> int:
-    from timetrial.harness.runs.local import run_locally
-    from timetrial.harness.runs.progress_bar import Progress
-    from timetrial.harness.runs.slot import SlotAssignment
-    from timetrial.harness.runs.trial_state import trial_states
-
-    states = trial_states(run, [run.trial(spec) for spec in plan])
-    to_do = tuple(state.name for state in states if not state.is_over)
-    with Progress(run.path, plan, done=len(plan) - len(to_do)) as progress:
-        if to_do:
-            assignment = SlotAssignment(str(run.path), to_do, data_root, cores=None)
-            run_locally(assignment, min(slots, len(to_do)), threads, plan[0].device, progress)
+    if place.resources is not None:
+        return _run_on_cluster(run, plan, place, options.wait)
+    progress = run_here(run, plan, place)
     code = _sum_up(run, plan)
     if progress.failed:
         print(f"timetrial run: {progress.failed[0]}{_KEPT} {command}", file=sys.stderr)
     return 2 if progress.blocked else code
 
 
-def _run_on_cluster(
-    run: "RunFolder", plan: "list[TrialSpec]", resources: "Resources", data_root: str | None, wait: bool
-) -> int:
-    from timetrial.harness.runs.slurm import submit
-    from timetrial.harness.runs.trial_state import trial_states
+def _run_on_cluster(run: "RunFolder", plan: "list[TrialSpec]", place: "Place", wait: bool) -> int:
+    from timetrial.harness.runs.execute import submit_plan, wait_for_jobs
 
-    jobs = submit(run, plan, resources, data_root)
-    _announce(run, jobs)
+    jobs = submit_plan(run, plan, place)
     if not wait:
         if not jobs:
             print(f"{run.name}: nothing to submit: all trials have ended, or are in jobs already", file=sys.stderr)
         print(run.reference)
         print(f"next: timetrial status {run.reference} --watch    timetrial cancel {run.reference}", file=sys.stderr)
         return 0
-    ended, resubmissions = -1, 0
-    folders = [run.trial(spec) for spec in plan]
-    while True:
-        over = sum(state.is_over for state in trial_states(run, folders))
-        if over != ended:
-            ended, resubmissions = over, 0
-            print(f"{run.name}: {over} of {len(plan)} trials have ended", file=sys.stderr, flush=True)
-        if over == len(plan):
-            break
-        time.sleep(POLL_SECONDS)
-        again = submit(run, plan, resources, data_root) if resubmissions < RESUBMISSIONS else []
-        _announce(run, again)
-        resubmissions += bool(again)
-        if resubmissions == RESUBMISSIONS:
-            print(f"{run.name}: jobs end and leave trials behind; timetrial status names their logs", file=sys.stderr)
-            break
+    wait_for_jobs(run, plan, place)
     return _sum_up(run, plan)
-
-
-def _announce(run: "RunFolder", jobs: list[Any]) -> None:
-    if jobs:
-        trials = sum(len(job.trials) for job in jobs)
-        named = jobs[0].id if len(jobs) == 1 else f"{jobs[0].id} to {jobs[-1].id}"
-        print(f"{run.name}: {trials} trials in {len(jobs)} jobs, {named}; logs in {run.jobs}", file=sys.stderr)
 
 
 def _sum_up(run: "RunFolder", plan: "list[TrialSpec]") -> int:
     """Print how the trials of the plan stand; gives the exit code."""
     from collections import Counter
 
-    from timetrial.harness.runs.trial_state import trial_states
+    from timetrial.harness.runs.execute import states_of
 
-    states = trial_states(run, [run.trial(spec) for spec in plan])
+    states = states_of(run, plan)
     counts = Counter(state.status or state.state for state in states)
     print(f"{run.name}: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())), file=sys.stderr)
     print(f"next: timetrial score {run.reference}    timetrial report {run.reference}", file=sys.stderr)
