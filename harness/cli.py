@@ -17,6 +17,8 @@ VERBS = {
     "report": "write leaderboard, plots and training curves of runs",
     "compare": "compare two submissions of a run, workload by workload",
     "judge": "is one submission faster than another? paired studies until the evidence decides",
+    "ablate": "which part of a submission helps? run it without each of its switches",
+    "price": "measure what a step costs here, and what a leaderboard would be on this machine",
     "explain": "run a small experiment that shows why optimizers rank as they do",
     "submit": "check a complete run and add it to the committed leaderboard",
     "doctor": "show hardware, libraries, data found and the timing noise of this machine",

@@ -14,6 +14,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", default="paper", choices=STYLES, help="plots for a paper's column, or for a slide")
     parser.add_argument("--clock", help="measured, paced or steps; by default paced where the records have it")
     parser.add_argument(
+        "--prices",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="of timetrial price: the page then offers the leaderboard of that machine as well; may be repeated",
+    )
+    parser.add_argument(
         "--allow-incomplete", action="store_true", help="count trials that crashed or are missing as misses"
     )
     parser.add_argument(
@@ -27,6 +35,7 @@ def main(options: argparse.Namespace) -> int:
     from timetrial.harness.report.boards import read_boards
     from timetrial.harness.report.markdown import leaderboard_markdown
     from timetrial.harness.report.write import write_report
+    from timetrial.harness.scoring.prices import read_prices
 
     runs = [find_run(name) for name in options.runs]
     boards = read_boards(
@@ -34,6 +43,7 @@ def main(options: argparse.Namespace) -> int:
         clock=options.clock,
         allow_incomplete=options.allow_incomplete,
         allow_mixed_hardware=options.allow_mixed_hardware,
+        prices=[read_prices(file) for file in options.prices],
     )
     files = write_report(boards, options.output or runs[0].report, style=options.style)
     print("\n".join(leaderboard_markdown(board) for board in boards))

@@ -4,7 +4,7 @@ import ast
 import difflib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from timetrial.harness import UsageError
@@ -14,11 +14,12 @@ from timetrial.harness.planning.search_space import (
     SearchSpace,
     parse_hyperparameters,
     parse_search_space,
+    parse_switches,
 )
 from timetrial.harness.planning.source import read_source
 
 TEMPLATE = "template"
-FIELDS = ("author", "description", "references", "licence", "search_space", "hyperparameters")
+FIELDS = ("author", "description", "references", "licence", "search_space", "hyperparameters", "switches")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,8 @@ class SubmissionFolder:
     licence: str
     search_space: SearchSpace | None
     hyperparameters: Hyperparameters | None
+    switches: Mapping[str, tuple[float | int | str | bool, ...]] = field(default_factory=dict)
+    """Parts that `timetrial ablate` takes away: a hyperparameter, its value in the whole method, and others."""
 
     @property
     def rulesets(self) -> tuple[str, ...]:
@@ -107,6 +110,8 @@ def read_submission(name: str, file: Path) -> SubmissionFolder:
     space, values = given.get("search_space"), given.get("hyperparameters")
     if space is None and values is None:
         raise UsageError(f"{where}: give a search_space (external) or hyperparameters (self_tuning), or both")
+    switches = parse_switches(given.get("switches", {}), where)
+    whole = {name: values[0] for name, values in switches.items()}
     return SubmissionFolder(
         name,
         file.parent,
@@ -114,8 +119,9 @@ def read_submission(name: str, file: Path) -> SubmissionFolder:
         " ".join(given["description"].split()),
         tuple(references),
         given["licence"],
-        None if space is None else parse_search_space(space, where),
-        None if values is None else parse_hyperparameters(values, where),
+        None if space is None else parse_search_space(space, where).with_values(whole),
+        None if values is None else whole | parse_hyperparameters(values, where),
+        switches,
     )
 
 
