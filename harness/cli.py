@@ -18,6 +18,7 @@ VERBS = {
     "compare": "compare two submissions of a run, workload by workload",
     "judge": "is one submission faster than another? paired studies until the evidence decides",
     "ablate": "which part of a submission helps? run it without each of its switches",
+    "ladder": "how an advantage changes with size, batch size, data or the length of the plan",
     "price": "measure what a step costs here, and what a leaderboard would be on this machine",
     "explain": "run a small experiment that shows why optimizers rank as they do",
     "submit": "check a complete run and add it to the committed leaderboard",

@@ -1,4 +1,4 @@
-"""Submissions and overrides for paired studies whose trials take a second: a small MLP on synthetic images."""
+"""Submissions and overrides for paired studies whose trials take a second: a GPT of width 32 on synthetic text."""
 
 from timetrial.harness.planning.configuration import compose
 from timetrial.harness.runs.execute import read_place
@@ -6,16 +6,16 @@ from timetrial.harness.runs.execute import read_place
 OVERRIDES = (
     "suite=quickstart",
     "ruleset=self_tuning",
-    "workloads=[fashion_mnist_mlp]",
-    "suite.workloads.fashion_mnist_mlp.sizes.hidden=[64]",
-    "+suite.workloads.fashion_mnist_mlp.sizes.training_examples=4000",
-    "+suite.workloads.fashion_mnist_mlp.sizes.validation_examples=2000",
-    "+suite.workloads.fashion_mnist_mlp.sizes.test_examples=500",
-    "suite.workloads.fashion_mnist_mlp.eval_every=10",
-    "suite.workloads.fashion_mnist_mlp.step_hint=200",
-    "suite.workloads.fashion_mnist_mlp.target=0.5",
-    "suite.workloads.fashion_mnist_mlp.test_target=null",
-    "suite.workloads.fashion_mnist_mlp.budget_seconds=20",
+    "workloads=[small_gpt]",
+    "suite.workloads.small_gpt.sizes.width=32",
+    "suite.workloads.small_gpt.sizes.context=16",
+    "+suite.workloads.small_gpt.sizes.validation_examples=4096",
+    "+suite.workloads.small_gpt.sizes.test_examples=1024",
+    "suite.workloads.small_gpt.eval_every=10",
+    "suite.workloads.small_gpt.step_hint=160",
+    "suite.workloads.small_gpt.target=3.55",
+    "suite.workloads.small_gpt.test_target=null",
+    "suite.workloads.small_gpt.budget_seconds=20",
     "device=cpu",
     "data=synthetic",
 )

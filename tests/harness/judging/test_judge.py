@@ -35,7 +35,7 @@ def test_a_handicap_of_a_half_is_found_in_the_fewest_pairs_and_measured(answer):
     assert answer.verdict == "faster"
     assert answer.found.pairs == verdict.FEWEST
     assert answer.to_json()["speedup"]["value"] == pytest.approx(1.5, rel=0.12)
-    assert answer.misses == {"fashion_mnist_mlp": (0, 0)}
+    assert answer.misses == {"small_gpt": (0, 0)}
 
 
 def test_both_arms_of_a_study_start_at_the_same_weights_and_see_the_same_batches(answer):
@@ -91,6 +91,6 @@ def test_an_unknown_hyperparameter_is_named(folder):
 
 def test_who_is_compared_with_himself_has_studies_of_his_own(folder):
     config, place = config_and_place()
-    same = [{"fashion_mnist_mlp": {"learning_rate": 0.003}}] * 2
+    same = [{"small_gpt": {"learning_rate": 0.003}}] * 2
     plan = pairs.plan_arms(config, verdict._arms(Question("plain", "plain"), same), [0], place)
     assert [spec.study for spec in plan] == [pairs.APART, 0]
