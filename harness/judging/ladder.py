@@ -2,8 +2,8 @@
 
 For each value on the axis every submission has a short search over its learning rate in one study (the best of it must
 be inside, else the range grows). The reference's best trial there sets the target: what it reaches at `SHARE` of its
-plan. Then all train, at their best rates, in paired studies of their own, to the ends of their plans. Nobody is stopped at
-the target, so that the time at which it was crossed is read from the records.
+plan. Then all train, at their best rates, in paired studies of their own, to the ends of their plans. Nobody is stopped
+at the target, and the time at which it was crossed is read from the records.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -102,8 +102,8 @@ def write_page(ladder: Ladder, folder: Path) -> list[Path]:
     page = (
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>TimeTrial: {html.escape(title)}</title>'
         f"<style>{STYLE}</style>\n<h1>{html.escape(title)}</h1>\n<p>By {clock_in_words(ladder.clock)}, "
-        f"{ladder.studies} paired studies at each value, {ladder.core_seconds / 60:.1f} core-minutes. Brackets and bars: 95 % intervals "
-        f"over studies.</p>\n{picture[picture.index('<svg') :]}\n<table>"
+        f"{ladder.studies} paired studies at each value, {ladder.core_seconds / 60:.1f} core-minutes. "
+        f"Brackets and bars: 95 % intervals over studies.</p>\n{picture[picture.index('<svg') :]}\n<table>"
         + "".join(f"<tr>{line}</tr>\n" for line in lines)
         + "</table>\n"
         + "".join(f"<p>{html.escape(sentence)}</p>\n" for sentence in sentences(ladder))
