@@ -34,8 +34,8 @@ RATE = "learning_rate"
 RATES = (-1, 0, 1)
 """The first rates: powers of `FACTOR` times the submission's own."""
 FACTOR = 2.0
-MOST_GROWTH = 4
-"""How often the range of rates may grow at one value."""
+MOST_GROWTH = 3
+"""How often the range of rates may grow at one value, by two rates each time."""
 CENTRE = 50
 """The number of the trial with a submission's own rate; others are so many powers away."""
 FEWEST_VALUES = 4
@@ -264,14 +264,15 @@ def _search(
         if not more or growth == MOST_GROWTH:
             break
         plan = more
-        say(f"the best rate is at an edge for {len(more)} of {len(scores)}: their ranges grow")
+        say(f"the best rate is at an edge for {len(more) // 2} of {len(scores)}: their ranges grow")
     return scores
 
 
 def _edges(scores: Mapping[int, float]) -> Iterator[int]:
     best = best_rate(scores)
     if not best.inside:
-        yield best.power + (1 if best.power == max(scores) else -1)
+        step = 1 if best.power == max(scores) else -1
+        yield from (best.power + step, best.power + 2 * step)
 
 
 def _score(folder: TrialFolder, workload: WorkloadSpec) -> float:

@@ -136,15 +136,18 @@ def confirm(config: Mapping[str, Any], question: Question, first: Verdict, place
     pilots: list[TrialSpec] = []
 
     def add(studies: list[int]) -> Times:
-        for study in studies:
-            variant = {**config, "variant_seed": _variant_seed(run, study)}
-            its = [
+        variants = {study: {**config, "variant_seed": _variant_seed(run, study)} for study in studies}
+        its = {
+            study: [
                 without_target(replace(spec, study=PILOT_STUDY, trial=study))
                 for spec in plan_arms(variant, arms[1:], [study], place)
             ]
-            run_to_end(run, its, place)
-            targets = [set_target(w, [run.trial(s)]) for w, s in zip(workloads, its, strict=True)]
-            pilots.extend(its)
+            for study, variant in variants.items()
+        }
+        pilots.extend(spec for specs in its.values() for spec in specs)
+        run_to_end(run, pilots, place)
+        for study, variant in variants.items():
+            targets = [set_target(w, [run.trial(s)]) for w, s in zip(workloads, its[study], strict=True)]
             plan.extend(plan_arms(variant, arms, [study], place, targets))
         run_to_end(run, plan, place)
         return read_times(run, plan, arms, question.clock)

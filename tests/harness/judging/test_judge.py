@@ -7,7 +7,7 @@ import pytest
 from tests.harness.judging.paired import HANDICAPPED, OVERRIDES, PLAIN, config_and_place, write_submissions
 from timetrial.harness import UsageError, cli
 from timetrial.harness.judging import pairs, verdict
-from timetrial.harness.judging.verdict import Question, check, judge
+from timetrial.harness.judging.verdict import Question, check, confirm, judge
 from timetrial.harness.planning import catalogue
 from timetrial.harness.runs.folder import RunFolder
 
@@ -52,14 +52,25 @@ def test_both_arms_of_a_study_start_at_the_same_weights_and_see_the_same_batches
 def test_the_same_command_goes_on_and_repeats_no_trial(answer, folder, capsys):
     result = next((folder / "runs").glob("*/*/*/*/*/*/result.json"))
     written = result.stat().st_mtime_ns
-    code = cli.main(["judge", "handicapped", "plain", *OVERRIDES, "--clock", "steps", "--studies", "6", "--json"])
-    assert code == 1
+    code = cli.main(["judge", "plain", "handicapped", *OVERRIDES, "--clock", "steps", "--studies", "6", "--json"])
+    assert code == 0
     answered = json.loads(capsys.readouterr().out)
-    assert answered["verdict"] == "slower" and answered["speedup"]["high"] < 1
-    config, place = config_and_place()
-    again = judge(config, Question("plain", "handicapped", clock="steps", studies=6), place, lambda line: None)
-    assert again.found == answer.found
+    assert answered["verdict"] == "faster" and answered["speedup"]["low"] > 1
+    assert answered["speedup"] == answer.to_json()["speedup"]
     assert result.stat().st_mtime_ns == written
+
+
+def test_a_verdict_is_confirmed_on_variants_that_are_drawn_once_and_have_targets_of_their_own(answer, folder):
+    config, place = config_and_place()
+    question = Question("plain", "handicapped", clock="steps", studies=5)
+    found = confirm(config, question, answer, place, lambda line: None)
+    assert found.to_json()["speedup"]["value"] > 1.2
+    run = RunFolder(folder / "runs" / found.run.rpartition("/")[2])
+    pairs = [trial.read_spec() for trial in run.trials() if trial.read_spec().study < 5]
+    seeds = {spec.study: spec.variant_seed for spec in pairs}
+    assert len(set(seeds.values())) == 5 and json.loads((run.path / "variants.json").read_text())["0"] == seeds[0]
+    targets = {spec.study: spec.workload.target for spec in pairs}
+    assert len(set(targets.values())) == 5 and config["suite"]["workloads"]["small_gpt"]["target"] not in targets
 
 
 def test_a_submission_that_crashes_gets_no_verdict(folder, capsys):

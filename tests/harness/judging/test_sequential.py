@@ -33,6 +33,10 @@ def test_nothing_is_decided_before_five_pairs_however_far_apart_they_are():
     assert decide(summarize([5 + 0.001 * i for i in range(FEWEST)]), 1.05) == "faster"
 
 
+def test_who_is_slower_is_called_so():
+    assert decide(summarize([-0.5, -0.45, -0.55, -0.48, -0.52]), 1.05) == "slower"
+
+
 def test_pairs_that_are_all_equal_are_no_evidence():
     assert decide(summarize([0.0] * 20), 1.05) == "undecided"
     assert math.isinf(summarize([0.3] * 20).high)
