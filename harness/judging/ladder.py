@@ -28,6 +28,7 @@ from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.runs.execute import Place, run_to_end
 from timetrial.harness.runs.folder import RunFolder
 from timetrial.harness.scoring.jackknife import CONFIDENCE, Estimate
+from timetrial.harness.trial.arena import make_workload
 from timetrial.harness.workload import workload_class
 
 RATE = "learning_rate"
@@ -186,7 +187,8 @@ def at(workload: WorkloadSpec, axis: str, value: float) -> WorkloadSpec:
     named = replace(workload, name=f"{workload.name}_{axis}_{value:g}")
     if axis == HORIZON:
         return replace(named, step_hint=max(1, round(workload.step_hint * value)))
-    known = [field.name for field in fields(workload_class(workload.implementation))]
+    usual = make_workload(workload, None)
+    known = [field.name for field in fields(usual) if isinstance(getattr(usual, field.name), int | None)]
     if axis not in known:
         raise UsageError(f"axis={axis}: {workload.name} has no such size: choose of horizon, {', '.join(known)}")
     if value != int(value) or value < 1:
@@ -194,11 +196,11 @@ def at(workload: WorkloadSpec, axis: str, value: float) -> WorkloadSpec:
     sized = replace(named, sizes=workload.sizes | {axis: int(value)})
     if axis != "batch_size":
         return sized
-    usual = workload.sizes["batch_size"] / value
+    more = usual.batch_size / value
     return replace(
         sized,
-        step_hint=max(1, round(workload.step_hint * usual)),
-        eval_every=max(1, round(workload.eval_every * usual)),
+        step_hint=max(1, round(workload.step_hint * more)),
+        eval_every=max(1, round(workload.eval_every * more)),
     )
 
 

@@ -111,7 +111,8 @@ def read_submission(name: str, file: Path) -> SubmissionFolder:
     if space is None and values is None:
         raise UsageError(f"{where}: give a search_space (external) or hyperparameters (self_tuning), or both")
     switches = parse_switches(given.get("switches", {}), where)
-    whole = {name: values[0] for name, values in switches.items()}
+    whole = {name: choices[0] for name, choices in switches.items()}
+    own = None if values is None else parse_hyperparameters(values, where)
     return SubmissionFolder(
         name,
         file.parent,
@@ -120,7 +121,7 @@ def read_submission(name: str, file: Path) -> SubmissionFolder:
         tuple(references),
         given["licence"],
         None if space is None else parse_search_space(space, where).with_values(whole),
-        None if values is None else whole | parse_hyperparameters(values, where),
+        None if own is None else own | {name: value for name, value in whole.items() if name not in own},
         switches,
     )
 

@@ -13,6 +13,7 @@ from timetrial.harness.planning import catalogue
 from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.search_space import parse_switches
 
+pytestmark = pytest.mark.timeout(900)  # trials take seconds on a quiet machine, and minutes on a loaded one
 FEW = {"nesterov": (True, False), "scale": ("spectral", "none", "other")}
 MANY = {f"part{i}": (True, False) for i in range(6)}
 

@@ -1,5 +1,6 @@
 """`timetrial judge`: real paired studies, of an optimizer and of the same one with a handicap that is known."""
 
+import itertools
 import json
 
 import pytest
@@ -9,7 +10,11 @@ from timetrial.harness import UsageError, cli
 from timetrial.harness.judging import pairs, verdict
 from timetrial.harness.judging.verdict import Question, check, confirm, judge
 from timetrial.harness.planning import catalogue
+from timetrial.harness.planning.plan import select_workloads
 from timetrial.harness.runs.folder import RunFolder
+from timetrial.harness.trial.arena import make_workload
+
+pytestmark = pytest.mark.timeout(900)  # trials take seconds on a quiet machine, and minutes on a loaded one
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +65,32 @@ def test_the_same_command_goes_on_and_repeats_no_trial(answer, folder, capsys):
     assert result.stat().st_mtime_ns == written
 
 
+def small_variants(config):
+    """List the seeds of five variants that are drawn small, so that this test takes seconds."""
+    workload = make_workload(select_workloads(config)[0], None)
+    drawn = ((seed, workload.draw_variant(seed)) for seed in itertools.count())
+    small = (seed for seed, its in drawn if its.layers == 1 and its.context == 32 and its.width <= 48)
+    return list(itertools.islice(small, 5))
+
+
+def test_variants_are_drawn_by_chance_and_then_kept(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    first = [verdict._variant_seed(run, study) for study in range(3)]
+    assert len(set(first)) == 3
+    assert [verdict._variant_seed(run, study) for study in range(3)] == first
+
+
 def test_a_verdict_is_confirmed_on_variants_that_are_drawn_once_and_have_targets_of_their_own(answer, folder):
     config, place = config_and_place()
     question = Question("plain", "handicapped", clock="steps", studies=5)
+    run = RunFolder(folder / "runs" / (answer.run.rpartition("/")[2] + "-variants"))
+    run.path.mkdir()
+    (run.path / "variants.json").write_text(json.dumps(dict(enumerate(small_variants(config)))))
     found = confirm(config, question, answer, place, lambda line: None)
     assert found.to_json()["speedup"]["value"] > 1.2
-    run = RunFolder(folder / "runs" / found.run.rpartition("/")[2])
     pairs = [trial.read_spec() for trial in run.trials() if trial.read_spec().study < 5]
     seeds = {spec.study: spec.variant_seed for spec in pairs}
-    assert len(set(seeds.values())) == 5 and json.loads((run.path / "variants.json").read_text())["0"] == seeds[0]
+    assert list(seeds.values()) == small_variants(config)
     targets = {spec.study: spec.workload.target for spec in pairs}
     assert len(set(targets.values())) == 5 and config["suite"]["workloads"]["small_gpt"]["target"] not in targets
 
