@@ -70,7 +70,7 @@ class Fit:
     exponent: Estimate
     intercepts: dict[str, float]
     p_value: float
-    """The probability of a worse fit if the model were true (chi-squared of the residuals over seed noise)."""
+    """The probability of a worse fit if the model were true: an F test of the residuals against seed noise."""
     beyond: dict[str, float] | None
     """The advantage at twice the largest value; None where that is refused."""
     refusal: str
@@ -319,7 +319,8 @@ def drift(rungs: Sequence[Rung]) -> Estimate:
 
 
 def fit(rungs: Sequence[Rung]) -> Fit:
-    """Fit log advantages with an intercept for each submission and a shared exponent, weighted by their seed noise."""
+    """Fit log advantages with an intercept for each submission and a shared exponent, and test it against seed noise,
+    which is taken to be the same everywhere."""
     names = list(dict.fromkeys(rung.submission for rung in rungs))
     studies = [np.asarray(rung.log_advantages) for rung in rungs]
     values = sorted({rung.value for rung in rungs})
@@ -333,9 +334,10 @@ def fit(rungs: Sequence[Rung]) -> Fit:
     coefficients, *_ = np.linalg.lstsq(design, y, rcond=None)
     residuals = y - design @ coefficients
     covariance = np.linalg.inv(design.T @ design) * pooled**2
-    p_value = float(stats.chi2.sf((residuals**2).sum() / pooled**2, freedom))
+    noise_freedom = sum(len(ratios) - 1 for ratios in studies)
+    p_value = float(stats.f.sf((residuals**2).sum() / freedom / pooled**2, freedom, noise_freedom))
     slope = float(coefficients[-1])
-    half = float(stats.norm.ppf((1 + CONFIDENCE) / 2) * np.sqrt(covariance[-1, -1]))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, noise_freedom) * np.sqrt(covariance[-1, -1]))
     intercepts = dict(zip(names, map(float, coefficients[:-1]), strict=True))
     refusal = ""
     if len(values) < FEWEST_VALUES:
