@@ -164,7 +164,8 @@ def _arms(question: Question, values: list[dict[str, Hyperparameters]]) -> list[
 
 
 def _run_of(question: Question, first: list[TrialSpec]) -> RunFolder:
-    return RunFolder(RUNS / name_of("judge", first, question.tune))
+    """Name the run by its first trials, and with tuning by the clock, which decides what is chosen."""
+    return RunFolder(RUNS / name_of("judge", first, question.tune, question.clock if question.tune else None))
 
 
 def _until_decided(

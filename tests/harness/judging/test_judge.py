@@ -8,9 +8,11 @@ import pytest
 from tests.harness.judging.paired import HANDICAPPED, OVERRIDES, PLAIN, config_and_place, write_submissions
 from timetrial.harness import UsageError, cli
 from timetrial.harness.judging import pairs, verdict
+from timetrial.harness.judging.tuning import TUNING_STUDY, plan_tuning, tune
 from timetrial.harness.judging.verdict import Question, check, confirm, judge
 from timetrial.harness.planning import catalogue
 from timetrial.harness.planning.plan import select_workloads
+from timetrial.harness.records.table import read_trials
 from timetrial.harness.runs.folder import RunFolder
 from timetrial.harness.trial.arena import make_workload
 
@@ -63,6 +65,17 @@ def test_the_same_command_goes_on_and_repeats_no_trial(answer, folder, capsys):
     assert answered["verdict"] == "faster" and answered["speedup"]["low"] > 1
     assert answered["speedup"] == answer.to_json()["speedup"]
     assert result.stat().st_mtime_ns == written
+
+
+def test_tuning_takes_the_point_that_reaches_the_target_first(folder, tmp_path):
+    config, place = config_and_place()
+    plan = plan_tuning(config, ["plain"], 3, place)
+    run = RunFolder(tmp_path / "tuning")
+    chosen = tune(run, plan, place, "steps")["plain"]["small_gpt"]
+    crossed = read_trials([run]).set_index("trial")["crossing_steps"]
+    assert crossed.nunique() > 1
+    assert chosen == plan[crossed.idxmin()].hyperparameters
+    assert {spec.study for spec in plan} == {TUNING_STUDY}
 
 
 def small_variants(config):
