@@ -41,26 +41,36 @@ class OrthogonalizedMomentum(ForeachOptimizer):
 
     A convolution kernel is the matrix (output channels) x (input channels, height, width), and its step is lr itself,
     as its author has it. B is kept times 1 - momentum, which the orthogonalization cancels. Matrices of one shape are
-    orthogonalized together.
+    orthogonalized together. Without `nesterov`, B itself is orthogonalized; with the `scale` none, every step is lr.
     """
 
     buffers = ("momentum_buffer",)
 
-    def __init__(self, parameters: Any, orthogonal: Callable[[Tensor], Tensor], **options: Any) -> None:
+    def __init__(
+        self,
+        parameters: Any,
+        orthogonal: Callable[[Tensor], Tensor],
+        nesterov: bool = True,
+        scale: str = "spectral",
+        **options: Any,
+    ) -> None:
         """`orthogonal` maps matrices [..., rows, columns] to the nearest orthogonal ones, or about these."""
         super().__init__(parameters, **options)
-        self.orthogonal = orthogonal
+        self.orthogonal, self.nesterov, self.scale = orthogonal, nesterov, scale
 
     def update(self, group: dict[str, Any], weights: Tensors, gradients: Tensors, momentum_buffer: Tensors) -> None:
         torch._foreach_lerp_(momentum_buffer, gradients, 1 - group["momentum"])
-        torch._foreach_lerp_(gradients, momentum_buffer, group["momentum"])
+        if self.nesterov:
+            torch._foreach_lerp_(gradients, momentum_buffer, group["momentum"])
+        directions = gradients if self.nesterov else momentum_buffer
         by_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
-        for weight, update in zip(weights, gradients, strict=True):
+        for weight, update in zip(weights, directions, strict=True):
             by_shape.setdefault(weight.shape, []).append((weight, update))
         for pairs in by_shape.values():
             matrices = torch.stack([update.flatten(1) for _, update in pairs])
             rows, columns = matrices.shape[1:]
-            scale = max(1.0, rows / columns) ** 0.5 if pairs[0][0].ndim == 2 else 1.0
+            is_scaled = self.scale == "spectral" and pairs[0][0].ndim == 2
+            scale = max(1.0, rows / columns) ** 0.5 if is_scaled else 1.0
             updates = self.orthogonal(matrices)
             for (weight, _), update in zip(pairs, updates, strict=True):
                 weight.add_(update.view_as(weight), alpha=-group["lr"] * scale)
@@ -80,7 +90,12 @@ def muon(
     matrices, rest = matrices_and_rest(model, task, hyperparameters.weight_decay, rest_ratio=ratio)
     return Combined(
         OrthogonalizedMomentum(
-            matrices, orthogonal, lr=hyperparameters.learning_rate, momentum=hyperparameters.momentum
+            matrices,
+            orthogonal,
+            nesterov=getattr(hyperparameters, "nesterov", True),
+            scale=getattr(hyperparameters, "scale", "spectral"),
+            lr=hyperparameters.learning_rate,
+            momentum=hyperparameters.momentum,
         ),
         torch.optim.AdamW(
             rest,

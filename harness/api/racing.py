@@ -37,7 +37,8 @@ def race(
     data that are missing. A trial that fails raises nothing: it is in `Results.trials`, with its reason.
     """
     from timetrial.harness.planning.places import RUNS
-    from timetrial.harness.runs.start import run_here, start, submit_jobs, wait_for_jobs
+    from timetrial.harness.runs.execute import run_here, submit_plan, wait_for_jobs
+    from timetrial.harness.runs.start import start
 
     given = [submissions] if isinstance(submissions, str) or callable(submissions) else list(submissions)
     for one in given:
@@ -57,11 +58,12 @@ def race(
         **overrides,
     }
     started = start([f"{key}={_written(value)}" for key, value in keys.items()])
-    if started.resources is not None:
-        submit_jobs(started)
-        wait_for_jobs(started)
+    run_plan_place = started.run, started.plan, started.place
+    if started.place.resources is not None:
+        submit_plan(*run_plan_place)
+        wait_for_jobs(*run_plan_place)
     else:
-        progress = run_here(started)
+        progress = run_here(*run_plan_place)
         for reason in (*progress.blocked.values(), *progress.failed):
             raise UsageError(reason)
     return Results([started.run])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from timetrial.harness.report.boards import Board
     from timetrial.harness.report.comparison import Comparison
+    from timetrial.harness.scoring.prices import Prices
 
 WIDTH = 160
 """Letters in a line of a table that is printed."""
@@ -25,18 +26,19 @@ def read(
     clock: str | None = None,
     allow_incomplete: bool = False,
     allow_mixed_hardware: bool = False,
+    prices: "Sequence[Prices]" = (),
 ) -> "Results":
     """Read runs by their names or folders, or committed results such as `results/mini`.
 
     `clock`: paced, measured or steps, by default paced where the records have it; `allow_incomplete`: count trials
-    without a result as misses; `allow_mixed_hardware`: compare times from different machines. Raises `UsageError` where
-    there is no such run.
+    without a result as misses; `allow_mixed_hardware`: compare times from different machines; `prices`: what steps cost
+    on other machines, which become clocks of the boards they are of. Raises `UsageError` where there is no such run.
     """
     from timetrial.harness.entries.find import find_run
 
     if not paths:
         raise UsageError("nothing to read: name a run, or a folder of results")
-    return Results([find_run(str(path)) for path in paths], clock, allow_incomplete, allow_mixed_hardware)
+    return Results([find_run(str(path)) for path in paths], clock, allow_incomplete, allow_mixed_hardware, prices)
 
 
 class Results:
@@ -48,8 +50,9 @@ class Results:
         clock: str | None = None,
         allow_incomplete: bool = False,
         allow_mixed_hardware: bool = False,
+        prices: "Sequence[Prices]" = (),
     ) -> None:
-        self.runs = list(runs)
+        self.runs, self._prices = list(runs), prices
         self._options = {
             "clock": clock,
             "allow_incomplete": allow_incomplete,
@@ -69,7 +72,7 @@ class Results:
         """
         from timetrial.harness.report.boards import read_boards
 
-        return read_boards(self.runs, **self._options)
+        return read_boards(self.runs, **self._options, prices=self._prices)
 
     @property
     def leaderboard(self) -> "pandas.DataFrame":

@@ -14,6 +14,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", default="paper", choices=STYLES, help="plots for a paper's column, or for a slide")
     parser.add_argument("--clock", help="measured, paced or steps; by default paced where the records have it")
     parser.add_argument(
+        "--prices",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="of timetrial price: the page then offers the leaderboard of that machine as well; may be repeated",
+    )
+    parser.add_argument(
         "--allow-incomplete", action="store_true", help="count trials that crashed or are missing as misses"
     )
     parser.add_argument(
@@ -25,12 +33,14 @@ def main(options: argparse.Namespace) -> int:
     """Write the report; return 1 where a submission has no score because it is incomplete."""
     import timetrial
     from timetrial.harness.report.markdown import leaderboard_markdown
+    from timetrial.harness.scoring.prices import read_prices
 
     results = timetrial.read(
         *options.runs,
         clock=options.clock,
         allow_incomplete=options.allow_incomplete,
         allow_mixed_hardware=options.allow_mixed_hardware,
+        prices=[read_prices(file) for file in options.prices],
     )
     boards, files = results.boards, results.report(options.output, style=options.style)
     print("\n".join(leaderboard_markdown(board) for board in boards))

@@ -40,14 +40,16 @@ _KEPT = "; what was written stays as it is. Once this is mended, go on with:"
 
 
 def _run(options: argparse.Namespace, command: str) -> int:
-    from timetrial.harness.runs.start import run_here, start, submit_jobs, wait_for_jobs
+    from timetrial.harness.runs.execute import run_here, submit_plan, wait_for_jobs
+    from timetrial.harness.runs.start import start
 
     started = start(options.overrides)
+    run_plan_place = started.run, started.plan, started.place
     reference, progress = started.run.reference, None
-    if started.resources is None:
-        progress = run_here(started)
+    if started.place.resources is None:
+        progress = run_here(*run_plan_place)
     else:
-        jobs = submit_jobs(started)
+        jobs = submit_plan(*run_plan_place)
         if not options.wait:
             if not jobs:
                 nothing = "nothing to submit: all trials have ended, or are in jobs already"
@@ -55,7 +57,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
             print(reference)
             print(f"next: timetrial status {reference} --watch    timetrial cancel {reference}", file=sys.stderr)
             return 0
-        wait_for_jobs(started)
+        wait_for_jobs(*run_plan_place)
     print(started.sum_up(), file=sys.stderr)
     print(f"next: timetrial score {reference}    timetrial report {reference}", file=sys.stderr)
     if progress and progress.failed:

@@ -32,7 +32,7 @@ EXPERIMENTS = {
     "adam_gap": "how far Adam is ahead of SGD on each workload, and how heavy the tails of the gradient noise are",
     "batch_size": "gradient variance, steps and examples to a target against the batch size, and the critical batch",
     "landscape": "the loss on lines and planes through minima: dropout or none, skips or none, two optimizers",
-    "averaging": "averages of weights (SWA, LAWA) against their last iterate, and how far weights are from their centre",
+    "averaging": "averages of weights (SWA, LAWA) against their last iterate, and how far weights are from the centre",
     "dynamics": "how weights move: size, stable rank and turning of updates, and the effective rate, role by role",
     "initialisation": "activations layer by layer for seven initialisations, and which lets a deep network learn",
     "double_descent": "test error against the size of a model, with a peak where the model can just fit",

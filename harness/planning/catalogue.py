@@ -7,7 +7,7 @@ import ast
 import difflib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,13 @@ from timetrial.harness.planning.search_space import (
     SearchSpace,
     parse_hyperparameters,
     parse_search_space,
+    parse_switches,
 )
 from timetrial.harness.planning.source import read_source
 
 TEMPLATE = "template"
 COLLECTION = "collection"
-FIELDS = ("author", "description", "references", "licence", "search_space", "hyperparameters")
+FIELDS = ("author", "description", "references", "licence", "search_space", "hyperparameters", "switches")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,8 @@ class SubmissionFolder:
     """The folder whose modules it may import by their names; None: installed ones alone."""
     is_class: bool = False
     """Whether it was made of an optimizer class, whose search space a run may choose."""
+    switches: Mapping[str, tuple[float | int | str | bool, ...]] = field(default_factory=dict)
+    """Parts that `timetrial ablate` takes away: a hyperparameter, its value in the whole method, and others."""
 
     @property
     def rulesets(self) -> tuple[str, ...]:
@@ -168,6 +171,9 @@ def read_submission(name: str, file: Path, where: str | None = None) -> Submissi
     space, values = given.get("search_space"), given.get("hyperparameters")
     if space is None and values is None:
         raise UsageError(f"{where}: give a search_space (external) or hyperparameters (self_tuning), or both")
+    switches = parse_switches(given.get("switches", {}), where)
+    whole = {name: choices[0] for name, choices in switches.items()}
+    own = None if values is None else parse_hyperparameters(values, where)
     return SubmissionFolder(
         name,
         file.parent,
@@ -175,8 +181,9 @@ def read_submission(name: str, file: Path, where: str | None = None) -> Submissi
         " ".join(given["description"].split()),
         tuple(references),
         given["licence"],
-        None if space is None else parse_search_space(space, where),
-        None if values is None else parse_hyperparameters(values, where),
+        None if space is None else parse_search_space(space, where).with_values(whole),
+        None if own is None else own | {name: value for name, value in whole.items() if name not in own},
+        switches,
     )
 
 

@@ -1,6 +1,6 @@
 """The plan: which trials a configuration asks for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from timetrial.harness import UsageError
@@ -37,40 +37,58 @@ def plan_trials(
 ) -> list[TrialSpec]:
     """List the trials of a configuration for submissions that were read, with the hashes of their sources."""
     workloads = select_workloads(config)
-    ruleset = config["ruleset"]
-    studies, trials = (_positive_integer(ruleset[key], f"ruleset.{key}") for key in ("studies", "trials"))
-    more_budget, more_steps = (
-        _positive_number(ruleset[key], f"ruleset.{key}") for key in ("budget_factor", "step_hint_factor")
-    )
+    studies, trials = (_positive_integer(config["ruleset"][key], f"ruleset.{key}") for key in ("studies", "trials"))
     points = {
-        (folder.name, k): draw_points(folder, ruleset["name"], k, trials) for folder in folders for k in range(studies)
+        (folder.name, k): draw_points(folder, config["ruleset"]["name"], k, trials)
+        for folder in folders
+        for k in range(studies)
     }
+    make = trial_maker(config, device, threads)
     return [
-        TrialSpec(
-            suite=config["suite"]["name"],
-            suite_version=config["suite"]["version"],
-            ruleset=ruleset["name"],
-            submission=folder.name,
-            source_hash=folders[folder],
-            workload=workload,
-            study=study,
-            trial=trial,
-            hyperparameters=points[folder.name, study][trial],
-            budget_seconds=workload.budget_seconds * more_budget,
-            step_hint=_planned_steps(workload.step_hint * more_steps, points[folder.name, study][trial]),
-            data=_data_kind(config["data"]),
-            device=device,
-            threads=threads,
-            warmup_steps=config["suite"]["warmup_steps"],
-            execution=_execution(config["suite"].get("execution", "eager"), device),
-            variant_seed=config["variant_seed"],
-            max_steps=config["max_steps"],
-        )
+        make(folder.name, folders[folder], workload, study, trial, points[folder.name, study][trial])
         for study in range(studies)
         for trial in range(trials)
         for workload in workloads
         for folder in folders
     ]
+
+
+def trial_maker(config: Mapping[str, Any], device: str, threads: int) -> Callable[..., TrialSpec]:
+    """Give what describes a trial under a configuration: (submission, hash of its source, workload, study, trial,
+    hyperparameters) to a `TrialSpec`. Raises `UsageError` for numbers that make no trial."""
+    suite, ruleset = config["suite"], config["ruleset"]
+    more_budget, more_steps = (
+        _positive_number(ruleset[key], f"ruleset.{key}") for key in ("budget_factor", "step_hint_factor")
+    )
+    shared = {
+        "suite": suite["name"],
+        "suite_version": suite["version"],
+        "ruleset": ruleset["name"],
+        "data": _data_kind(config["data"]),
+        "device": device,
+        "threads": threads,
+        "warmup_steps": suite["warmup_steps"],
+        "execution": _execution(suite.get("execution", "eager"), device),
+        "variant_seed": config["variant_seed"],
+        "max_steps": config["max_steps"],
+    }
+
+    def make(
+        submission: str, source_hash: str, workload: WorkloadSpec, study: int, trial: int, values: Hyperparameters
+    ) -> TrialSpec:
+        return TrialSpec(
+            submission=submission,
+            source_hash=source_hash,
+            workload=workload,
+            study=study,
+            trial=trial,
+            hyperparameters=values,
+            budget_seconds=workload.budget_seconds * more_budget,
+            step_hint=_planned_steps(workload.step_hint * more_steps, values),
+            **shared,
+        )
+
+    return make
 
 
 def add_reference(config: Mapping[str, Any], plan: list[TrialSpec], device: str, threads: int) -> list[TrialSpec]:

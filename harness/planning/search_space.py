@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from timetrial.harness import UsageError
@@ -71,6 +71,11 @@ class SearchSpace:
         sequence = qmc.Halton(len(self.axes), scramble=True, rng=derive_seed("search_space"))
         sequence.fast_forward(study * trials)
         return [self._point(row) for row in sequence.random(trials)]
+
+    def with_values(self, given: Hyperparameters) -> "SearchSpace":
+        """Fix the hyperparameters in `given` that the space does not have."""
+        fixed = {name: value for name, value in given.items() if name not in self.axes} | self.fixed
+        return replace(self, fixed=fixed, points=tuple(given | point for point in self.points))
 
     def _point(self, row: Sequence[float]) -> Hyperparameters:
         """Map a point of the unit cube to hyperparameters."""
@@ -180,6 +185,22 @@ def parse_hyperparameters(given: Any, where: str) -> Hyperparameters:
     values = {str(name): _plain_value(value, f"{where}: hyperparameters.{name}") for name, value in given.items()}
     _check_horizon([values[HORIZON]] if HORIZON in values else [], f"{where}: hyperparameters.{HORIZON}")
     return values
+
+
+def parse_switches(given: Any, where: str) -> dict[str, tuple[float | int | str | bool, ...]]:
+    """Read the `switches` of a `submission.yaml`: lists of values, that of the whole method first.
+
+    Raises `UsageError` where they are no mapping of lists of at least two different values.
+    """
+    if not isinstance(given, Mapping):
+        raise UsageError(f"{where}: switches is {given!r}: give a mapping such as {{nesterov: [true, false]}}")
+    found = {}
+    for name, values in given.items():
+        _check_name(name, f"{where}: switches")
+        if not isinstance(values, list) or len(values) < 2 or any(values.count(value) > 1 for value in values):
+            raise UsageError(f"{where}: switches.{name} is {values!r}: list at least two values, the usual one first")
+        found[name] = tuple(_plain_value(value, f"{where}: switches.{name}") for value in values)
+    return found
 
 
 def _check_name(name: Any, where: str) -> None:

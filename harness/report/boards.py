@@ -1,11 +1,12 @@
 """One leaderboard with the records behind it: what every table, plot and page of a report is made from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from timetrial.harness import UsageError
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.records.metric import TargetMetric, target_metric
@@ -13,6 +14,7 @@ from timetrial.harness.records.run import Run
 from timetrial.harness.records.table import check_hardware, read_trials
 from timetrial.harness.scoring import Leaderboard, score_leaderboards, score_table
 from timetrial.harness.scoring.present import clock_in_words
+from timetrial.harness.scoring.prices import Prices, fits, score_at
 from timetrial.harness.scoring.trials import available_clocks, prepare_trials
 from timetrial.harness.trial.isolation import WALL
 
@@ -123,10 +125,13 @@ def read_boards(
     clock: str | None = None,
     allow_incomplete: bool = False,
     allow_mixed_hardware: bool = False,
+    prices: Sequence[Prices] = (),
 ) -> list[Board]:
     """Read and score runs, one board for each suite and ruleset in them, by `clock` and by every other they have.
 
-    Raises `UsageError` where trials cannot share a leaderboard, or the records of one have no such clock.
+    Each of `prices` adds what the board that it is of would be on another machine, as one more clock.
+    Raises `UsageError` where trials cannot share a leaderboard, the records of one have no such clock, or prices are of
+    none of the boards.
     """
     runs = list(runs)
     trials = read_trials(runs)
@@ -134,13 +139,22 @@ def read_boards(
     read = [(run, folder) for run in runs for folder in run.trials()]
     folders = {str(folder.path): folder for _, folder in read}
     runs_of = {str(folder.path): run for run, folder in read}
-    boards = []
+    boards, unused = [], list(prices)
     for scores in score_leaderboards(trials, clock=clock, allow_incomplete=allow_incomplete):
         here = trials[(trials["suite"] == scores.suite) & (trials["ruleset"] == scores.ruleset)]
         others = [name for name in available_clocks(prepare_trials(here)) if name != scores.clock]
         by_clock = {scores.clock: scores}
         by_clock |= {name: score_table(here, clock=name, allow_incomplete=allow_incomplete) for name in others}
+        fitting = [one for one in prices if fits(one, here)]
+        by_clock |= {one.clock: score_at(here, one, allow_incomplete) for one in fitting}
+        unused = [one for one in unused if one not in fitting]
         first = here.drop_duplicates("submission")
         its_sources = {row.submission: runs_of[row.path].source_of(folders[row.path]) for row in first.itertuples()}
         boards.append(Board(scores, by_clock, here.reset_index(drop=True), folders, its_sources))
+    if unused:
+        one = unused[0]
+        raise UsageError(
+            f"prices of {one.name} are of {one.suite}/{one.ruleset} version {one.suite_version}, which is not here: "
+            "timetrial price makes others"
+        )
     return boards

@@ -41,7 +41,7 @@ def training_curves(board: Board) -> list[WorkloadCurves]:
     found = []
     for workload, spec in board.specs.items():
         metric = board.metric(workload)
-        curves: dict[str, dict[str, Curve]] = {clock: {} for clock in board.by_clock}
+        curves: dict[str, dict[str, Curve]] = {clock: {} for clock in board.by_clock if clock in CLOCKS}
         for submission in board.submissions:
             studies = _studies(board, workload, submission, metric)
             for clock, drawn in curves.items():

@@ -23,7 +23,7 @@ def plot_training_curves(board: Board, curves: WorkloadCurves) -> "Figure":
     width, height = figure.get_size_inches()
     figure.set_size_inches(width, height * 1.6)
     styles = line_styles(board.submissions)
-    clocks = list(dict.fromkeys([board.scores.clock, *board.by_clock]))[:2]
+    clocks = [clock for clock in dict.fromkeys([board.scores.clock, *board.by_clock]) if clock in LABELS][:2]
     if "steps" in board.by_clock and "steps" not in clocks:
         clocks[1] = "steps"
     for axes, clock in zip(figure.subplots(len(clocks), 1, sharey=True, squeeze=False).flat, clocks, strict=True):

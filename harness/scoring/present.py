@@ -103,6 +103,8 @@ def explanation(board: Leaderboard) -> str:
 
 
 def clock_in_words(clock: str) -> str:
+    if clock.startswith("at "):
+        return f"seconds {clock}"
     return "steps" if clock == "steps" else f"{clock} seconds"
 
 

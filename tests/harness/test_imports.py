@@ -17,6 +17,7 @@ LAYERS = (
     ("rules", "runs"),
     ("report",),
     ("entries",),
+    ("judging",),
     ("measuring", "explain"),
     ("api",),
     ("commands",),

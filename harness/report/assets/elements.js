@@ -29,7 +29,10 @@ const board = () => DATA.boards[state.board];
 const clock = () => (board().clocks[state.clock] ? state.clock : board().clock);
 const scored = () => board().clocks[clock()];
 const rowOf = (name) => scored().rows.find((row) => row.name === name);
-const inWords = () => (clock() === "steps" ? "steps" : `${clock()} seconds`);
+const inWords = () => {
+  if (clock() === "steps") return "steps";
+  return clock().startsWith("at ") ? `seconds ${clock()}` : `${clock()} seconds`;
+};
 const matches = (name) => {
   const submission = board().submissions[name];
   return `${name} ${submission.description} ${submission.author}`.toLowerCase().includes(state.filter.toLowerCase());

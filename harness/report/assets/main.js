@@ -23,7 +23,7 @@ function drawChoices() {
     const choose = () => {
       state.clock = key;
       draw();
-      document.querySelector(`[data-clock=${key}]`).focus();
+      document.querySelector(`[data-clock="${CSS.escape(key)}"]`).focus();
     };
     const pressed = { "data-clock": key, "aria-pressed": clock() === key };
     return element("button", { type: "button", ...pressed, onclick: choose }, key);

@@ -1,0 +1,142 @@
+"""`timetrial judge`: real paired studies, of an optimizer and of the same one with a handicap that is known."""
+
+import itertools
+import json
+
+import pytest
+
+from tests.harness.judging.paired import HANDICAPPED, OVERRIDES, PLAIN, config_and_place, write_submissions
+from timetrial.harness import UsageError, cli
+from timetrial.harness.judging import pairs, verdict
+from timetrial.harness.judging.tuning import TUNING_STUDY, plan_tuning, tune
+from timetrial.harness.judging.verdict import Question, check, confirm, judge
+from timetrial.harness.planning import catalogue
+from timetrial.harness.planning.plan import select_workloads
+from timetrial.harness.records.table import read_trials
+from timetrial.harness.runs.folder import RunFolder
+from timetrial.harness.trial.arena import make_workload
+
+pytestmark = pytest.mark.timeout(900)  # trials take seconds on a quiet machine, and minutes on a loaded one
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder of submissions and one of runs, in place of the clone's."""
+    path = tmp_path_factory.mktemp("judge")
+    write_submissions(path / "submissions", plain=PLAIN, handicapped=HANDICAPPED, broken="raise RuntimeError('no')")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(catalogue, "SUBMISSIONS", path / "submissions")
+    patch.setattr(verdict, "RUNS", path / "runs")
+    yield path
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def answer(folder):
+    """The verdict on the plain one against the handicapped one, by steps."""
+    config, place = config_and_place()
+    return judge(config, Question("plain", "handicapped", clock="steps", studies=6), place, lambda line: None)
+
+
+def test_a_handicap_of_a_half_is_found_in_the_fewest_pairs_and_measured(answer):
+    assert answer.verdict == "faster"
+    assert answer.found.pairs == verdict.FEWEST
+    assert answer.to_json()["speedup"]["value"] == pytest.approx(1.5, rel=0.12)
+    assert answer.misses == {"small_gpt": (0, 0)}
+
+
+def test_both_arms_of_a_study_start_at_the_same_weights_and_see_the_same_batches(answer):
+    run = RunFolder(verdict.RUNS / answer.run.rpartition("/")[2])
+    first = {}
+    for trial in run.trials():
+        spec = trial.read_spec()
+        first.setdefault(spec.study, []).append(trial.read_evaluations()[0].train)
+    seen = [metrics[0] for metrics in first.values()]
+    assert len({json.dumps(metrics) for metrics in seen}) == len(seen), "studies differ"
+    assert all(len(metrics) == 2 for metrics in first.values())
+
+
+def test_the_same_command_goes_on_and_repeats_no_trial(answer, folder, capsys):
+    result = next((folder / "runs").glob("*/*/*/*/*/*/result.json"))
+    written = result.stat().st_mtime_ns
+    code = cli.main(["judge", "plain", "handicapped", *OVERRIDES, "--clock", "steps", "--studies", "6", "--json"])
+    assert code == 0
+    answered = json.loads(capsys.readouterr().out)
+    assert answered["verdict"] == "faster" and answered["speedup"]["low"] > 1
+    assert answered["speedup"] == answer.to_json()["speedup"]
+    assert result.stat().st_mtime_ns == written
+
+
+def test_tuning_takes_the_point_that_reaches_the_target_first(folder, tmp_path):
+    config, place = config_and_place()
+    plan = plan_tuning(config, ["plain"], 3, place)
+    run = RunFolder(tmp_path / "tuning")
+    chosen = tune(run, plan, place, "steps")["plain"]["small_gpt"]
+    crossed = read_trials([run]).set_index("trial")["crossing_steps"]
+    assert crossed.nunique() > 1
+    assert chosen == plan[crossed.idxmin()].hyperparameters
+    assert {spec.study for spec in plan} == {TUNING_STUDY}
+
+
+def small_variants(config):
+    """List the seeds of five variants that are drawn small, so that this test takes seconds."""
+    workload = make_workload(select_workloads(config)[0], None)
+    drawn = ((seed, workload.draw_variant(seed)) for seed in itertools.count())
+    small = (seed for seed, its in drawn if its.layers == 1 and its.context == 32 and its.width <= 48)
+    return list(itertools.islice(small, 5))
+
+
+def test_variants_are_drawn_by_chance_and_then_kept(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    first = [verdict._variant_seed(run, study) for study in range(3)]
+    assert len(set(first)) == 3
+    assert [verdict._variant_seed(run, study) for study in range(3)] == first
+
+
+def test_a_verdict_is_confirmed_on_variants_that_are_drawn_once_and_have_targets_of_their_own(answer, folder):
+    config, place = config_and_place()
+    question = Question("plain", "handicapped", clock="steps", studies=5)
+    run = RunFolder(folder / "runs" / (answer.run.rpartition("/")[2] + "-variants"))
+    run.path.mkdir()
+    (run.path / "variants.json").write_text(json.dumps(dict(enumerate(small_variants(config)))))
+    found = confirm(config, question, answer, place, lambda line: None)
+    assert found.to_json()["speedup"]["value"] > 1.2
+    pairs = [trial.read_spec() for trial in run.trials() if trial.read_spec().study < 5]
+    seeds = {spec.study: spec.variant_seed for spec in pairs}
+    assert list(seeds.values()) == small_variants(config)
+    targets = {spec.study: spec.workload.target for spec in pairs}
+    assert len(set(targets.values())) == 5 and config["suite"]["workloads"]["small_gpt"]["target"] not in targets
+
+
+def test_a_submission_that_crashes_gets_no_verdict(folder, capsys):
+    code = cli.main(["judge", "broken", "plain", *OVERRIDES, "--studies", "5", "--json"])
+    output = capsys.readouterr()
+    assert code == 1
+    assert json.loads(output.out)["verdict"] == "failed"
+    assert "crashed" in output.err
+
+
+@pytest.mark.parametrize(
+    ("question", "named"),
+    [
+        (Question("a", "b", at_least=0.5), "--at-least 0.5"),
+        (Question("a", "b", studies=4), "--studies 4"),
+        (Question("a", "b", tune=2, mine_values={"learning_rate": 1.0}), "--tune"),
+    ],
+)
+def test_a_question_without_an_answer_is_refused_in_a_line(question, named):
+    with pytest.raises(UsageError, match=named):
+        check(question)
+
+
+def test_an_unknown_hyperparameter_is_named(folder):
+    config, place = config_and_place()
+    with pytest.raises(UsageError, match="rate"):
+        judge(config, Question("plain", "plain", mine_values={"rate": 1.0}), place, lambda line: None)
+
+
+def test_who_is_compared_with_himself_has_studies_of_his_own(folder):
+    config, place = config_and_place()
+    same = [{"small_gpt": {"learning_rate": 0.003}}] * 2
+    plan = pairs.plan_arms(config, verdict._arms(Question("plain", "plain"), same), [0], place)
+    assert [spec.study for spec in plan] == [pairs.APART, 0]

@@ -1,0 +1,117 @@
+"""`timetrial ladder`: the search over rates, the fit that refuses, and a real one along the width of a small GPT."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.harness.judging.paired import HANDICAPPED, OVERRIDES, PLAIN, config_and_place, write_submissions
+from timetrial.harness import UsageError, cli
+from timetrial.harness.commands.ladder import read_values
+from timetrial.harness.judging import ladder
+from timetrial.harness.judging.ladder import Rung, at, at_rate, best_rate, drift, fit, mean_ratio
+from timetrial.harness.planning import catalogue
+from timetrial.harness.planning.catalogue import find_submission
+from timetrial.harness.planning.plan import select_workloads
+
+pytestmark = pytest.mark.timeout(900)  # trials take seconds on a quiet machine, and minutes on a loaded one
+VALUES = (16.0, 32.0, 64.0, 128.0)
+
+
+def rungs(exponents, noise=0.02, bend=0.0):
+    """Make rungs whose log advantages go with the axis to a power, or with a bend that is no power."""
+    generator = np.random.default_rng(0)
+    found = []
+    for name, exponent in exponents.items():
+        for value in VALUES:
+            x = np.log(value / VALUES[0])
+            ratios = np.log(1.5) + exponent * x + bend * (x - 1) ** 2 + noise * generator.standard_normal(5)
+            rate = 0.01 * (value / VALUES[0]) ** -1.0
+            found.append(Rung(value, name, rate, True, mean_ratio(ratios), tuple(ratios), 0))
+    return found
+
+
+def test_a_power_of_the_axis_is_found_and_used_beyond_it():
+    found = fit(rungs({"a": -0.1, "b": -0.1}))
+    assert found.exponent.low < -0.1 < found.exponent.high
+    assert found.refusal == ""
+    assert found.beyond["a"] == pytest.approx(1.5 * 16**-0.1, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("its", "why"),
+    [
+        (rungs({"a": -0.3, "b": 0.3}), "poor"),
+        (rungs({"a": -0.1}, bend=0.2), "poor"),
+        ([rung for rung in rungs({"a": -0.1, "b": -0.1}) if rung.value < 100], "too few"),
+        ([replace(rung, inside=False) for rung in rungs({"a": -0.1, "b": -0.1})], "edge"),
+        ([replace(rung, misses=1) for rung in rungs({"a": -0.1, "b": -0.1})], "missed"),
+    ],
+)
+def test_nothing_is_said_beyond_the_axis_where_the_fit_does_not_carry(its, why):
+    found = fit(its)
+    assert found.beyond is None
+    assert why in found.refusal
+
+
+def test_the_drift_of_the_best_rate_is_an_exponent():
+    assert drift(rungs({"a": 0.0})).value == pytest.approx(-1.0)
+
+
+def test_the_best_rate_is_the_top_of_a_parabola_and_inside_only_between_worse_ones():
+    top = 0.3
+    scores = {power: -((power - top) ** 2) for power in (-1, 0, 1)}
+    assert best_rate(scores).top == pytest.approx(top)
+    assert best_rate(scores).inside
+    assert not best_rate({-1: 1.0, 0: 2.0, 1: 3.0}).inside
+    assert best_rate({-1: 1.0, 0: 2.0, 1: float("nan")}) == ladder.Best(0, 0.0, True)  # a rate that diverged is worse
+
+
+def test_another_batch_size_keeps_the_examples_and_horizon_the_sizes():
+    config, _ = config_and_place()
+    (base,) = select_workloads(config)
+    larger = at(base, "batch_size", 64)
+    assert larger.sizes["batch_size"] * larger.step_hint == base.sizes["batch_size"] * base.step_hint
+    assert at(base, "horizon", 0.5).step_hint == base.step_hint / 2
+    with pytest.raises(UsageError, match="no such size"):
+        at(base, "colour", 2)
+
+
+def test_with_the_rate_goes_what_is_given_per_rate():
+    adamw = find_submission("adamw")
+    own, doubled = adamw.hyperparameters, at_rate(adamw, 1)
+    assert doubled["learning_rate"] == 2 * own["learning_rate"]
+    assert doubled["weight_decay"] == own["weight_decay"] / 2
+    assert (
+        at_rate(find_submission("muon"), 1)["adam_learning_rate"]
+        == 2 * find_submission("muon").hyperparameters["adam_learning_rate"]
+    )
+
+
+@pytest.mark.parametrize("given", ["[16]", "[32,16]", "[0,1]", "16", "[a,b]"])
+def test_values_that_make_no_axis_are_refused(given):
+    with pytest.raises(UsageError, match="values="):
+        read_values(given)
+
+
+def test_along_the_width_a_handicap_of_a_half_stays_and_has_a_page(tmp_path, monkeypatch, capsys):
+    write_submissions(tmp_path / "submissions", plain=PLAIN, handicapped=HANDICAPPED)
+    for file in (tmp_path / "submissions").glob("*/submission.yaml"):  # a rate that is the best of its neighbours
+        file.write_text(file.read_text().replace("0.003}", "0.01}"))
+    monkeypatch.setattr(catalogue, "SUBMISSIONS", tmp_path / "submissions")
+    monkeypatch.setattr(ladder, "RUNS", tmp_path / "runs")
+    words = [word for word in OVERRIDES if "sizes.width" not in word and not word.startswith("workloads=")]
+    asked = ["submission=[handicapped,plain]", "workload=small_gpt", "axis=width", "values=[16,32]"]
+    asked += ["suite.workloads.small_gpt.step_hint=80", "--studies", "2", "--output", str(tmp_path / "page")]
+    assert cli.main(["ladder", *words, *asked]) == 0
+    printed = capsys.readouterr().out
+    assert "Nothing is said beyond these values" in printed
+    found = json.loads((tmp_path / "page" / "ladder.json").read_text())
+    for rung in found["rungs"]:
+        if rung["submission"] == "plain":
+            assert rung["advantage"]["value"] > 1.2
+    page = (tmp_path / "page" / "ladder.html").read_text()
+    assert "<svg" in page and "plain" in page
+    assert not re.search(r'(src|href)="http', page), "it needs no network"
