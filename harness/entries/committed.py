@@ -25,6 +25,12 @@ from timetrial.harness.records.files import (
     write_atomically,
 )
 from timetrial.harness.records.run import Run
+from timetrial.harness.records.verification import (
+    Verification,
+    hash_records,
+    read_verification,
+    write_verification,
+)
 
 PRIVATE = ("host",)
 """What of a trial's environment is not committed: nothing is measured by it."""
@@ -89,6 +95,7 @@ class CommittedEntry:
         self.submission, self.ruleset, self.suite = path.name, path.parent.name, path.parent.parent.name
         self.entry_file = path / "entry.json"
         self.trials_file = path / "trials.jsonl"
+        self.verifications_file = path / "verifications.jsonl"
         self.texts = path.parents[2] / "sources"
         """Where the texts of all entries are."""
 
@@ -129,6 +136,25 @@ class CommittedEntry:
         if problems := find_text_problems(files, self.entry_file):
             raise UsageError(problems[0])
         restore_texts(files, folder)
+
+    def verifications(self) -> list[Verification]:
+        """Read what came out when its trials were run again; raises `CorruptRecord` where a line is no verification."""
+        if not self.verifications_file.exists():
+            return []
+        found = []
+        for number, line in enumerate(self.verifications_file.read_bytes().splitlines(), start=1):
+            with reported(self.verifications_file, number):
+                found.append(read_verification(line))
+        return found
+
+    def add_verification(self, verification: Verification) -> None:
+        before = self.verifications_file.read_bytes() if self.verifications_file.exists() else b""
+        write_atomically(self.verifications_file, before + write_verification(verification))
+
+    @property
+    def records_hash(self) -> str:
+        """What a verification names these records by."""
+        return hash_records({trial.key: trial.hash for trial in self.trials()})
 
     def write(self, folders: Iterable[TrialFolder], files: Mapping[str, Path]) -> None:
         """Write the records of a complete submission, its source files, and what `entry.json` says of them."""
@@ -180,6 +206,9 @@ class CommittedResults(Run):
 
     def source_of(self, folder: CommittedTrial) -> dict[str, Path]:
         return folder.entry.source_files()
+
+    def verifications_of(self, folder: CommittedTrial) -> list[Verification]:
+        return folder.entry.verifications()
 
 
 def committed_results(path: Path) -> CommittedResults | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from timetrial.harness.planning.places import RUNS
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import TrialFolder
+from timetrial.harness.records.verification import Verification
 
 
 class Run:
@@ -41,3 +42,7 @@ class Run:
         """List the source files that a trial ran, by their names in the copy: `submission.py`, `shared/NAME.py`."""
         copy = self.source(folder.path.relative_to(self.path).parts[0])
         return {path.relative_to(copy).as_posix(): path for path in sorted(copy.rglob("*")) if path.is_file()}
+
+    def verifications_of(self, folder: TrialFolder) -> list[Verification] | None:
+        """List the re-runs of the entry that a trial belongs to; None where it is not committed, as in a run."""
+        return None
