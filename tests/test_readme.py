@@ -21,7 +21,7 @@ from timetrial.harness.planning.places import ROOT
 
 pytestmark = pytest.mark.timeout(560)  # the commands of the README, on a loaded machine
 
-FOLDERS = ("configs", "harness", "results", "scripts", "submissions", "workloads")
+FOLDERS = (".github", "configs", "docs", "harness", "results", "scripts", "submissions", "workloads")
 DOCUMENTS = [*ROOT.glob("*.md")] + [
     path
     for folder in FOLDERS

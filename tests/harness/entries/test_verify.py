@@ -80,17 +80,17 @@ def test_times_that_were_quartered_with_their_hashes_pass_a_reader_and_not_a_re_
 
 
 def test_steps_that_were_changed_with_their_hashes_pass_a_reader_and_not_a_re_run(entry, capsys):
-    def leave_out_one(line):
-        first, *rest = line["evaluations"]
-        line["evaluations"] = rest
-        for evaluation in rest:
-            evaluation["step"] -= first["step"]
-        line["result"]["step"] = line["result"]["steps_to_target"] = rest[-1]["step"]
+    def halve(line):
+        for evaluation in line["evaluations"]:
+            evaluation["step"] /= 2
+        line["result"]["step"] /= 2
+        line["result"]["steps_to_target"] /= 2
 
     without_verifications(entry)
-    forge(entry, lambda line: leave_out_one(line) if len(line["evaluations"]) > 2 else None)
+    forge(entry, halve)
+    assert main(["submit", "--check"]) == 0
     assert main(["verify", f"{BOARD}/muon", "--seed", SEED]) == 1
-    assert "when run again" in capsys.readouterr().out + capsys.readouterr().err
+    assert "an evaluation at step 10 is recorded, and is at step 20 when run again" in capsys.readouterr().out
 
 
 def test_records_that_are_not_whole_are_not_run_at_all(entry, capsys):
