@@ -48,10 +48,9 @@ def on_config(config):
 
 def on_files(files: Files, config) -> Files:
     """Add the pages that lie outside of docs/, under their paths in the repository."""
-    for pattern in (*PAGES, *BESIDE):
-        for path in sorted(ROOT.glob(pattern)):
-            uri = path.relative_to(ROOT).as_posix()
-            files.append(File(uri, str(ROOT), config.site_dir, config.use_directory_urls))
+    for path in sorted({path for pattern in (*PAGES, *BESIDE) for path in ROOT.glob(pattern)}):
+        uri = path.relative_to(ROOT).as_posix()
+        files.append(File(uri, str(ROOT), config.site_dir, config.use_directory_urls))
     return files
 
 

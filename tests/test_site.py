@@ -28,7 +28,7 @@ def tool(name):
 
 def build(folder, site):
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1", "OMP_NUM_THREADS": "1"}
-    command = [tool("mkdocs"), "build", "--strict", "--quiet", "--site-dir", str(site)]
+    command = [tool("mkdocs"), "build", "--strict", "--site-dir", str(site)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200)
 
 
