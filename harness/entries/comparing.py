@@ -13,7 +13,7 @@ from timetrial.harness.records.verification import Rerun
 LEAST_TIME_LIMIT = 2 * math.log(1 + UNSTEADY)
 """Logarithm of the factor that two paced clocks may differ by: each may be off by `UNSTEADY` before it is flagged."""
 MOST_TIME_LIMIT = math.log(2)
-"""The most, however far apart the clocks of repeated trials are."""
+"""The most, however far apart the clocks of repeated trials are; and where one of the two is flagged unsteady."""
 
 Ending = tuple[Result, Sequence[Evaluation]]
 
@@ -41,7 +41,9 @@ def compare(key: str, recorded: Ending, again: Ending, exact: bool, shift: float
     points = min(len(one[1]), len(other[1]))
     paces = log_pace(one, points), log_pace(other, points)
     if not problem and shift is not None:
-        problem = _times_apart(paces[1] - paces[0] - shift, repeats.limit(apart_in_pace))
+        unsteady = any("unsteady_clock" in result.flags for result, _ in (one, other))
+        limit = math.inf if unsteady else repeats.limit(apart_in_pace)
+        problem = _times_apart(paces[1] - paces[0] - shift, limit)
     return Rerun(
         trial=key,
         status=(recorded[0].status, again[0].status),

@@ -19,12 +19,12 @@ version: 1
 data: synthetic
 warmup_steps: 2
 execution: eager
-studies: 3
+studies: 2
 workloads:
   fashion_mnist_mlp:
     implementation: timetrial.workloads.fashion_mnist_mlp.FashionMnistMlp
     sizes: {hidden: [32], batch_size: 128}
-    target: 0.45
+    target: 0.5
     budget_seconds: 0.5
     step_hint: 200
     eval_every: 20
