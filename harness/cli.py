@@ -26,6 +26,7 @@ VERBS = {
     "price": "measure what a step costs here, and what a leaderboard would be on this machine",
     "explain": "run a small experiment that shows why optimizers rank as they do",
     "submit": "check a complete run and add it to the committed leaderboard",
+    "verify": "run studies of a committed entry again, and compare with what is recorded",
     "doctor": "show hardware, libraries, data found and the timing noise of this machine",
 }
 

@@ -23,7 +23,7 @@ from timetrial.harness.planning.suite_file import is_suite_file
 
 pytestmark = pytest.mark.timeout(560)  # the commands of the README, on a loaded machine
 
-FOLDERS = ("configs", "docs", "harness", "results", "scripts", "submissions", "workloads")
+FOLDERS = (".github", "configs", "docs", "harness", "results", "scripts", "submissions", "workloads")
 DOCUMENTS = [*ROOT.glob("*.md")] + [
     path
     for folder in FOLDERS

@@ -16,6 +16,7 @@ from timetrial.harness.planning.configuration import compose, options
 from timetrial.harness.planning.plan import select_workloads
 from timetrial.harness.records.contradictions import find_contradictions
 from timetrial.harness.records.files import CorruptRecord
+from timetrial.harness.records.verification import verdict_on
 from timetrial.harness.report.boards import read_boards
 
 CHECKED = ("leaderboard.md", "leaderboard.csv", "leaderboard.html")
@@ -25,7 +26,7 @@ TOLERANCE = 2e-3
 
 def check_results(results: CommittedResults, root: Path, allow_mixed_hardware: bool = False) -> list[str]:
     """Say what is wrong with committed results, one line each, naming file and trial; none: all is well."""
-    problems = [problem for entry in results.entries for problem in _check_entry(entry)]
+    problems = [problem for entry in results.entries for problem in check_entry(entry)]
     problems = list(dict.fromkeys(problems)) or [
         f"{text}: no entry names it: remove it" for text in results.unused_texts()
     ]
@@ -43,7 +44,8 @@ def check_results(results: CommittedResults, root: Path, allow_mixed_hardware: b
         return [problem for there, computed in pairs for problem in compare_files(there, computed)] + numbers
 
 
-def _check_entry(entry: CommittedEntry) -> list[str]:
+def check_entry(entry: CommittedEntry) -> list[str]:
+    """Say what is wrong with the files of one entry, one line each."""
     try:
         said = entry.read()
         recorded = {trial.key: trial for trial in entry.trials()}
@@ -63,6 +65,7 @@ def _check_entry(entry: CommittedEntry) -> list[str]:
         problems += environment_problems(together)
         problems += find_forgeries(entry, files, [trial.read_spec() for trial in recorded.values()])
         problems += _check_said(entry, said, files, list(recorded.values()))
+        problems += _check_verifications(entry, recorded)
     return list(dict.fromkeys(problems)) or ([] if recorded else [f"{entry.trials_file}: no trial"])
 
 
@@ -107,6 +110,28 @@ def _check_said(entry: CommittedEntry, said: dict, files: Mapping[str, Path], tr
             problems.append(
                 f"{entry.entry_file}: {name} is {said.get(name)!r}, and {wrong[0]!r} elsewhere in the entry"
             )
+    return problems
+
+
+def _check_verifications(entry: CommittedEntry, recorded: Mapping[str, CommittedTrial]) -> list[str]:
+    """Compare what re-runs say that is recorded with the records, and their verdicts with what they found."""
+    try:
+        verifications = entry.verifications()
+    except CorruptRecord as error:
+        return [f"corrupt record: {error}"]
+    problems = []
+    for number, verification in enumerate(verifications, start=1):
+        where = f"{entry.verifications_file}:{number}"
+        if verification.records != entry.records_hash:
+            problems.append(f"{where}: it verifies other records than these: `timetrial verify` compares with these")
+            continue
+        if not verification.trials or verification.verdict != verdict_on(verification.trials):
+            problems.append(f"{where}: its verdict {verification.verdict} is not what it found")
+        for rerun in verification.trials:
+            its = recorded.get(rerun.trial)
+            result = its and its.read_result()
+            if result is None or (result.status, result.step) != (rerun.status[0], rerun.steps[0]):
+                problems.append(f"{where}: trial {rerun.trial} is not recorded as it says")
     return problems
 
 

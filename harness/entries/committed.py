@@ -26,6 +26,12 @@ from timetrial.harness.records.files import (
     write_atomically,
 )
 from timetrial.harness.records.run import Run, Slowness
+from timetrial.harness.records.verification import (
+    Verification,
+    hash_records,
+    read_verification,
+    write_verification,
+)
 
 PRIVATE = ("host",)
 """What of a trial's environment is not committed: nothing is measured by it."""
@@ -92,6 +98,7 @@ class CommittedEntry:
         self.trials_file = path / "trials.jsonl"
         self.reference_file = path / "reference.jsonl"
         """The trials of the suite's reference that ran beside it, if any did."""
+        self.verifications_file = path / "verifications.jsonl"
         self.texts = path.parents[2] / "sources"
         """Where the texts of all entries are."""
 
@@ -145,6 +152,25 @@ class CommittedEntry:
         if problems := find_text_problems(files, self.entry_file):
             raise UsageError(problems[0])
         restore_texts(files, folder)
+
+    def verifications(self) -> list[Verification]:
+        """Read what came out when its trials were run again; raises `CorruptRecord` where a line is no verification."""
+        if not self.verifications_file.exists():
+            return []
+        found = []
+        for number, line in enumerate(self.verifications_file.read_bytes().splitlines(), start=1):
+            with reported(self.verifications_file, number):
+                found.append(read_verification(line))
+        return found
+
+    def add_verification(self, verification: Verification) -> None:
+        before = self.verifications_file.read_bytes() if self.verifications_file.exists() else b""
+        write_atomically(self.verifications_file, before + write_verification(verification))
+
+    @property
+    def records_hash(self) -> str:
+        """What a verification names these records by."""
+        return hash_records({trial.key: trial.hash for trial in self.trials()})
 
     def write(
         self, folders: Iterable[TrialFolder], files: Mapping[str, Path], beside: Iterable[TrialFolder] = ()
@@ -206,6 +232,9 @@ class CommittedResults(Run):
 
     def slowness_of(self, folder: CommittedTrial, workload: str) -> Slowness:
         return folder.entry.slowness.get(workload, Slowness())
+
+    def verifications_of(self, folder: CommittedTrial) -> list[Verification]:
+        return folder.entry.verifications()
 
 
 def committed_results(path: Path) -> CommittedResults | None:

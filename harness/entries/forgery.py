@@ -1,6 +1,6 @@
 """What a committed entry would have to forge: its name, its plan, and the hyperparameters that were drawn for it.
 
-Times cannot be checked by reading: whoever runs the entry again sees whether they are true.
+Times cannot be checked by reading: `timetrial verify` runs the entry again and sees whether they are true.
 """
 
 import re

@@ -24,7 +24,8 @@ def describe_machine() -> dict[str, Any]:
     return {
         "host": platform.node(),
         "system": f"{platform.system()} {platform.release()}",
-        "processor": _processor(),
+        "processor": _processor("model name") or platform.processor() or platform.machine(),
+        "processor_family": _family(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "gpus": gpus(),
@@ -62,12 +63,24 @@ def has_compiler() -> bool:
     return shutil.which("g++") is not None and headers.exists()
 
 
-def _processor() -> str:
+def _processor(key: str) -> str | None:
+    """Read what `/proc/cpuinfo` says of the first core under `key`; None where it does not."""
     with contextlib.suppress(OSError):
-        match = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-        if match:
+        if match := re.search(rf"^{key}\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE):
             return match.group(1)
-    return platform.processor() or platform.machine()
+    return None
+
+
+def _family() -> str | None:
+    """Name the generation of the processor, which libraries choose their kernels by; None where nothing says it.
+
+    A virtual machine may hide the name of its processor, and seldom its numbers.
+    """
+    vendor, family, model, flags = (_processor(key) for key in ("vendor_id", "cpu family", "model", "flags"))
+    if vendor is None or flags is None:
+        return None
+    widest = next((name for name in ("avx512f", "avx2") if name in flags.split()), "no avx2")
+    return f"{vendor} family {family} model {model}, {widest}"
 
 
 def _version(name: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from timetrial.harness.planning.places import RUNS
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import TrialFolder
+from timetrial.harness.records.verification import Verification
 
 
 class Slowness(NamedTuple):
@@ -60,3 +61,7 @@ class Run:
     def _files_of(self, submission: str) -> dict[str, Path]:
         copy = self.source(submission)
         return {path.relative_to(copy).as_posix(): path for path in sorted(copy.rglob("*")) if path.is_file()}
+
+    def verifications_of(self, folder: TrialFolder) -> list[Verification] | None:
+        """List the re-runs of the entry that a trial belongs to; None where it is not committed, as in a run."""
+        return None

@@ -12,6 +12,7 @@ from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.records.metric import TargetMetric, target_metric
 from timetrial.harness.records.run import Run
 from timetrial.harness.records.table import check_hardware, read_trials
+from timetrial.harness.records.verification import Verification
 from timetrial.harness.scoring import Leaderboard, score_leaderboards, score_table
 from timetrial.harness.scoring.present import clock_in_words
 from timetrial.harness.scoring.prices import Prices, fits, score_at
@@ -36,6 +37,8 @@ class Board:
     """Where the records of a trial are, by its `path` in the table."""
     sources: dict[str, dict[str, Path]]
     """For each submission, the source files that ran, by their names."""
+    verifications: dict[str, list[Verification]]
+    """For each submission of a committed leaderboard, what came out when its trials were run again."""
 
     @property
     def suite(self) -> str:
@@ -150,7 +153,9 @@ def read_boards(
         unused = [one for one in unused if one not in fitting]
         first = here.drop_duplicates("submission")
         its_sources = {row.submission: runs_of[row.path].source_of(folders[row.path]) for row in first.itertuples()}
-        boards.append(Board(scores, by_clock, here.reset_index(drop=True), folders, its_sources))
+        checked = {row.submission: runs_of[row.path].verifications_of(folders[row.path]) for row in first.itertuples()}
+        verifications = {name: found for name, found in checked.items() if found is not None}
+        boards.append(Board(scores, by_clock, here.reset_index(drop=True), folders, its_sources, verifications))
     if unused:
         one = unused[0]
         raise UsageError(

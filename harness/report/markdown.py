@@ -1,5 +1,6 @@
 """The leaderboard as Markdown, which GitHub and a terminal show alike."""
 
+from timetrial.harness.records.verification import SELF_REPORTED
 from timetrial.harness.report.boards import Board
 from timetrial.harness.scoring.present import (
     clock_in_words,
@@ -32,6 +33,8 @@ def leaderboard_markdown(board: Board) -> str:
         parts += [
             "\n".join(f"- {_escape(s.submission)}: {_escape('; '.join(s.certificate.reasons()))}" for s in uncertain)
         ]
+    if board.verifications:
+        parts += ["## Verified by re-run", "\n".join(f"- {_escape(line)}" for line in _verifications(board))]
     notes = [f"- {_escape(note)}" for note in _notes(board)]
     if notes:
         parts += ["## To know when reading this", "\n".join(notes)]
@@ -97,6 +100,17 @@ def _notes(board: Board) -> list[str]:
             missing.setdefault(unkept, []).append(name)
     notes += [f"made without a wall around {what}: {', '.join(names)}" for what, names in missing.items()]
     return notes + list(board.scores.notes)
+
+
+def _verifications(board: Board) -> list[str]:
+    """Say of each entry that was run again what came out, and then whose numbers are its own report alone."""
+    lines = [
+        f"{name}: {verification.in_words()}" + "".join(f"; {problem}" for problem in verification.problems)
+        for name in board.submissions
+        for verification in board.verifications.get(name, ())
+    ]
+    unchecked = [name for name in board.submissions if not board.verifications.get(name)]
+    return lines + [f"{SELF_REPORTED}: {', '.join(unchecked)}"] * bool(unchecked)
 
 
 def _table(heading: list[str], rows: list[list[str]]) -> str:

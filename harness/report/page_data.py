@@ -12,6 +12,7 @@ from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import SubmissionFolder, read_submission
 from timetrial.harness.planning.imports import MANIFEST
 from timetrial.harness.planning.search_space import Range, SearchSpace
+from timetrial.harness.records.verification import standing_of
 from timetrial.harness.report.boards import Board
 from timetrial.harness.report.colours import line_styles
 from timetrial.harness.report.curves import Curve, WorkloadCurves
@@ -71,6 +72,24 @@ def board_data(board: Board, curves: Sequence[WorkloadCurves], folder: Path, tex
         "unsteady": {name: len(trials) for name, trials in scores.unsteady.items()},
         "submissions": {name: _submission(board, name, winners, folder, texts) for name in board.submissions},
         "trust": _trust(board),
+        "verifications": _verifications(board),
+    }
+
+
+def _verifications(board: Board) -> dict[str, Any]:
+    """Describe for each entry how it stands, and its re-runs as [when, where, trials, equal ones, problems]."""
+    return {
+        name: {
+            "standing": standing_of(found),
+            "reruns": [
+                [
+                    *(its.at[:10], its.where, len(its.trials), sum(rerun.bit_for_bit for rerun in its.trials)),
+                    its.problems,
+                ]
+                for its in found
+            ],
+        }
+        for name, found in board.verifications.items()
     }
 
 

@@ -14,6 +14,10 @@ function columns() {
     { key: "reach", title: "reach", number: true, value: (row) => row.reach, cell: reachCell },
     { key: "tuned", title: "tuning certificate", value: (row) => row.against && -row.against.length, cell: tunedCell },
   ];
+  if (Object.keys(board().verifications).length) {
+    const place = (row) => STANDINGS.indexOf(standingOf(row.name));
+    found.push({ key: "verified", title: "verified by re-run", up: true, value: place, cell: verifiedCell });
+  }
   for (const { name } of board().workloads) {
     const result = (row) => row.workloads && row.workloads[name];
     const value = (row) => (result(row) && result(row)[2] ? result(row)[0][0] : null);
@@ -86,6 +90,16 @@ function reachCell(row) {
 function tunedCell(row) {
   if (!row.against) return ["–"];
   return [element("span", { title: row.against.join("; ") }, yes(!row.against.length))];
+}
+
+const STANDINGS = ["verified", "self-reported", "challenged"];
+const standingOf = (name) => board().verifications[name].standing;
+
+function verifiedCell(row) {
+  const { standing, reruns } = board().verifications[row.name];
+  const last = reruns[reruns.length - 1];
+  const when = last ? element("small", { title: last[1] }, ` ${last[0]}, ${last[2]} trials`) : null;
+  return [element("span", { class: standing === "challenged" ? "miss" : null }, standing), when];
 }
 
 function resultCell(result) {

@@ -33,6 +33,11 @@ function drawTrust() {
   });
   parts.push(element("h3", {}, "How every trial ended"), statusTable());
   parts.push(element("h3", {}, "What stood between a submission and the machine"), wallTable());
+  if (Object.keys(board().verifications).length) {
+    parts.push(element("h3", {}, "Run again"), element("p", { class: "hint" },
+      "Studies that are drawn at random are run again from the stored source. On the same libraries and processor " +
+      "family their metrics must be equal bit for bit, and elsewhere as near as repeated trials are."), rerunTable());
+  }
   for (const [name, trials] of Object.entries(incomplete)) {
     const named = () => [element("ul", {}, ...trials.map((trial) => element("li", {}, trial)))];
     parts.push(lazyFold(`${name} is incomplete: ${trials.length} trials without a result`, named));
@@ -52,6 +57,18 @@ function statusTable() {
   ]);
   const heads = seen.map((status) => status.replaceAll("_", " "));
   return grid(["submission", ...heads, "with an unsteady clock", "with a test metric far from the target"], lines, 1);
+}
+
+function rerunTable() {
+  const lines = board().names.flatMap((name) => {
+    const { standing, reruns } = board().verifications[name];
+    if (!reruns.length) return [[name, standing, "–", "–", "–", "–"]];
+    return reruns.map(([when, where, trials, equal, problems]) => [
+      name, problems.length ? "challenged" : "verified", when, linked(where), `${trials}, ${equal} bit for bit`,
+      problems.length ? problems.flatMap((problem, i) => (i ? [element("br"), problem] : [problem])) : "nothing",
+    ]);
+  });
+  return grid(["submission", "standing", "when", "where", "trials", "what differs"], lines);
 }
 
 function wallTable() {

@@ -1,11 +1,13 @@
 """The page in a real Chromium. Without one the tests skip, unless TIMETRIAL_REQUIRE asks for "browser"."""
 
+import json
 import re
 import shutil
 
 import pytest
 
 from tests.requirements import lacks
+from timetrial.harness.planning.places import RESULTS
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -203,3 +205,29 @@ def test_dark_mode_is_dark_and_print_is_light(open_page):
 def test_without_a_script_there_is_a_plain_table(open_page):
     page = open_page(java_script_enabled=False)
     assert "muon" in page.locator("noscript").inner_text()
+
+
+def test_a_committed_board_says_which_entries_were_run_again_and_in_what_they_differ(chromium, tmp_path):
+    committed = (RESULTS / "mini/self_tuning/leaderboard.html").read_text()
+    for name, standing, problems in (("muon", "verified", []), ("soap", "challenged", ["small_gpt: <b>late</b>"])):
+        where = "https://github.com/timetrial-benchmark/timetrial/actions/runs/1"
+        found = {"standing": standing, "reruns": [["2026-11-27", where, 4, 3, problems]]}
+        committed = committed.replace(
+            f'"{name}":{{"standing":"self-reported","reruns":[]}}', f'"{name}":{json.dumps(found).replace("<", "&lt;")}'
+        )
+    (tmp_path / "leaderboard.html").write_text(committed)
+    page = chromium.new_page()
+    page.goto((tmp_path / "leaderboard.html").as_uri())
+    row = {name: page.locator(f"#ranking tr[data-name={name}]").inner_text() for name in ("muon", "soap", "adamw")}
+    assert "verified 2026-11-27, 4 trials" in row["muon"]
+    assert "challenged 2026-11-27" in row["soap"] and "self-reported" in row["adamw"]
+    page.click("#ranking th[data-key=verified] button")
+    assert names(page)[0] == "muon" and names(page)[-1] == "soap"
+    evidence = page.locator("#evidence").inner_text()
+    assert "4, 3 bit for bit" in evidence and "late" in evidence
+    assert page.locator(f"#evidence a[href='{where}']").count() == 2
+    page.close()
+
+
+def test_a_board_of_ones_own_run_has_no_such_column(open_page):
+    assert open_page().locator("#ranking th[data-key=verified]").count() == 0

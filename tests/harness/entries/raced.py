@@ -1,0 +1,67 @@
+"""A `results/` whose entries were really raced, on a suite of one tiny workload, and what forges their records."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from timetrial.harness.cli import main
+from timetrial.harness.entries.committed import CommittedEntry
+from timetrial.harness.planning import configuration, places
+from timetrial.harness.planning.places import CONFIGS
+
+SUITE = """
+# @package suite
+name: tiny
+version: 1
+data: synthetic
+warmup_steps: 2
+execution: eager
+studies: 2
+workloads:
+  fashion_mnist_mlp:
+    implementation: timetrial.workloads.fashion_mnist_mlp.FashionMnistMlp
+    sizes: {hidden: [32], batch_size: 128}
+    target: 0.5
+    budget_seconds: 0.5
+    step_hint: 200
+    eval_every: 20
+    pace_seconds: 0.001
+"""
+BOARD = "tiny/self_tuning"
+
+
+def race(root: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Race adamw and muon under `root`, submit both, and give the folder `results`."""
+    stand_in(root, patch)
+    (root / "results").mkdir(parents=True)
+    shutil.copytree(CONFIGS, root / "configs")
+    (root / "configs/suite/tiny.yaml").write_text(SUITE)
+    run = root / "runs/race"
+    assert (
+        main(["run", "submission=[adamw,muon]", "suite=tiny", "ruleset=self_tuning", f"run={run}", "device=cpu"]) == 0
+    )
+    for name in ("adamw", "muon"):
+        assert main(["submit", name, str(run)]) == 0
+    return root / "results"
+
+
+def stand_in(root: Path, patch: pytest.MonkeyPatch) -> None:
+    """Have everything that the verbs read and write lie under `root`."""
+    patch.setattr(configuration, "CONFIGS", root / "configs")
+    patch.setattr(places, "RESULTS", root / "results")
+    patch.setattr(places, "RUNS", root / "runs")
+
+
+def forge(entry: CommittedEntry, change: Callable[[dict], None]) -> None:
+    """Rewrite the records of an entry by `change`, compute its hashes again, and write its leaderboard anew."""
+    lines = [json.loads(line) for line in entry.trials_file.read_text().splitlines()]
+    for line in lines:
+        change(line)
+    entry.trials_file.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+    said = json.loads(entry.entry_file.read_text())
+    said["trials"] = {trial.key: trial.hash for trial in entry.trials()}
+    entry.entry_file.write_text(json.dumps(said, indent=1) + "\n")
+    assert main(["submit", "--rewrite"]) == 0
