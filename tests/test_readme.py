@@ -145,6 +145,8 @@ PAGES = sorted(path for path in (ROOT / "harness" / "report" / "assets").iterdir
 
 @pytest.mark.parametrize("file", [*WRITTEN, *PAGES], ids=name_of)
 def test_no_line_is_too_long(file):
+    printed = False  # what a program prints, in a block of "text", is as long as it is
     for number, line in enumerate(file.read_text().splitlines(), start=1):
+        printed = line.startswith("```text") or (printed and not line.startswith("```"))
         table_or_link = file.suffix == ".md" and line.lstrip().startswith(("|", "![", "["))
-        assert table_or_link or len(line) <= LINE_LENGTH, f"{name_of(file)}:{number} has {len(line)} characters"
+        assert printed or table_or_link or len(line) <= LINE_LENGTH, f"{name_of(file)}:{number} has {len(line)} characters"
