@@ -183,7 +183,7 @@ def read_submission(name: str, file: Path, where: str | None = None) -> Submissi
         given["licence"],
         None if space is None else parse_search_space(space, where).with_values(whole),
         None if own is None else own | {name: value for name, value in whole.items() if name not in own},
-        switches,
+        switches=switches,
     )
 
 

@@ -47,10 +47,16 @@ class _Recorded(MetaPathFinder):
         if name in self.places:
             return _spec_at(name, Path(self.places[name]))
         first = name.partition(".")[0]
-        if first in self.places or first in self.there or first.startswith("_sysconfigdata") or is_common(first):
-            found = (finder.find_spec(name, path, target) for finder in self.finders)
-            return next((spec for spec in found if spec is not None), None)
-        return None
+        known = first in self.places or first in self.there or first.startswith("_sysconfigdata") or is_common(first)
+        found = (finder.find_spec(name, path, target) for finder in self.finders)
+        spec = next((spec for spec in found if spec is not None), None)
+        return spec if spec is not None and (known or _is_of_setuptools(spec)) else None
+
+
+def _is_of_setuptools(spec: ModuleSpec) -> bool:
+    """Whether it is one of the modules that setuptools, which torch.compile needs, brings with it."""
+    places = [spec.origin or "", *(spec.submodule_search_locations or ())]
+    return any("/setuptools/_vendor/" in place for place in places)
 
 
 def _spec_at(name: str, place: Path) -> ModuleSpec | None:

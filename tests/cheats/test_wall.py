@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -167,14 +168,19 @@ def _opened(folders: list[Path], beside: Path) -> tuple[str, ...]:
     return ("unshare", "--mount", "sh", "-ec", "\n".join([*lines, f"cd {ROOT}", 'exec "$@"']), "sh")
 
 
-def test_a_trial_of_an_ordinary_user_runs_behind_the_same_wall(tmp_path) -> None:
+@pytest.fixture
+def open_folder():
+    """A folder where everybody may write, which `tmp_path` is not."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        yield Path(folder)
+
+
+def test_a_trial_of_an_ordinary_user_runs_behind_the_same_wall(open_folder) -> None:
     if os.getuid() != 0:
-        result = _trial(tmp_path)
+        result = _trial(open_folder)
     else:
-        tmp_path.chmod(0o777)
-        for folder in tmp_path.parents[:2]:
-            folder.chmod(0o755)
-        private = _opened([Path(sys.base_prefix), ROOT], beside=tmp_path)
+        private = _opened([Path(sys.base_prefix), ROOT], beside=open_folder)
         user = (
             "setpriv",
             "--reuid",
@@ -185,7 +191,7 @@ def test_a_trial_of_an_ordinary_user_runs_behind_the_same_wall(tmp_path) -> None
             "--no-new-privs",
             "--inh-caps=-all",
         )
-        result = _trial(tmp_path, *private, *user, sys.executable)
+        result = _trial(open_folder, *private, *user, sys.executable)
         assert "HERE [] 65534" in result["said"]
     assert result["status"] == "budget_exhausted", (result["reason"], result["traceback"])
     assert result["environment"]["isolation"] == sorted(isolation.WALL)

@@ -101,7 +101,7 @@ def test_a_name_of_the_collection_is_not_taken():
     def adamw(model, hyperparameters, task):
         return torch.optim.AdamW(model.parameters())
 
-    with pytest.raises(timetrial.UsageError, match="adamw is the name of a submission of the collection"):
+    with pytest.raises(timetrial.UsageError, match="would be called 'adamw', as one of the collection: rename it"):
         race([adamw])
 
 

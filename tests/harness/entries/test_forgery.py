@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -11,13 +12,15 @@ from timetrial.harness.entries.submitting import same_point
 
 
 def forge(entry: CommittedEntry, change) -> None:
-    """Rewrite the records of an entry by `change`, and its hashes with them."""
-    lines = [json.loads(line) for line in entry.trials_file.read_text().splitlines()]
-    for line in lines:
-        change(line)
-    entry.trials_file.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+    """Rewrite the records of an entry by `change`, those beside it as well, and its hashes with them."""
+    for file in filter(Path.exists, (entry.trials_file, entry.reference_file)):
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        for line in lines:
+            change(line)
+        file.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
     said = json.loads(entry.entry_file.read_text())
     said["trials"] = {trial.key: trial.hash for trial in entry.trials()}
+    said["reference"] = {trial.key: trial.hash for trial in entry.beside()}
     entry.entry_file.write_text(json.dumps(said))
 
 
