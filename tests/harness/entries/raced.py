@@ -1,12 +1,12 @@
 """A `results/` whose entries were really raced, on a suite of one tiny workload, and what forges their records."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.harness.entries.test_forgery import forge as forge_records
 from timetrial.harness.cli import main
 from timetrial.harness.entries.committed import CommittedEntry
 from timetrial.harness.planning import configuration, places
@@ -57,11 +57,5 @@ def stand_in(root: Path, patch: pytest.MonkeyPatch) -> None:
 
 def forge(entry: CommittedEntry, change: Callable[[dict], None]) -> None:
     """Rewrite the records of an entry by `change`, compute its hashes again, and write its leaderboard anew."""
-    lines = [json.loads(line) for line in entry.trials_file.read_text().splitlines()]
-    for line in lines:
-        change(line)
-    entry.trials_file.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
-    said = json.loads(entry.entry_file.read_text())
-    said["trials"] = {trial.key: trial.hash for trial in entry.trials()}
-    entry.entry_file.write_text(json.dumps(said, indent=1) + "\n")
+    forge_records(entry, change)
     assert main(["submit", "--rewrite"]) == 0

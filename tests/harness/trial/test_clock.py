@@ -88,7 +88,8 @@ def test_a_busy_loop_of_20_percent_is_found_by_paced_time_and_changes_no_step(ar
         slowed = run(SLOWED % 1.2, arena, tmp_path / f"slowed {turn}", long)
         assert (plain.status, slowed.status) == ("budget_exhausted",) * 2, slowed.reason
         ratios.append(slowed.paced_seconds / plain.paced_seconds)
-    assert 1.1 < statistics.median(ratios) < 1.3, ratios  # 1.15 to 1.25 on a machine that runs no other tests
+    # 1.15 to 1.25 on a machine that runs nothing else; other tests on the second core move these short trials
+    assert 1.08 < statistics.median(ratios) < 1.4, ratios
     assert metrics(tmp_path / "slowed 0") == metrics(tmp_path / "plain 0")
 
 
