@@ -20,7 +20,7 @@ from tests.harness.runs.tiny_runs import (
     wait_for,
 )
 
-KILLS = 30
+KILLS = 15
 """Each costs seconds, until whoever was killed has started again."""
 SHARES = {"referee": 0.7, "program": 0.3}
 """A trainee that is killed has crashed: there is nothing to recover."""
