@@ -140,7 +140,7 @@ def draw(table: pandas.DataFrame, options: Options) -> Figure:
     grid[0, 0].legend()
     for ax, workload in zip(grid[1], options.workloads, strict=False):
         ax.hist(noises.value[noises.workload == workload], bins=40, color=PALETTE[2])
-        ax.set(title=workload, xlabel="gradient noise over its median", ylabel="minibatches", yscale="log")
+        ax.set(title=workload, xlabel="noise over its median", ylabel="minibatches", yscale="log")
     for ax in (*grid[0, len(workloads) :], *grid[1, len(options.workloads) :]):
         ax.remove()
     return figure
