@@ -34,38 +34,42 @@ VERBS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run `timetrial`; gives the exit code: 0 all is well, 1 a trial or check failed, 2 wrong usage."""
     given = sys.argv[1:] if arguments is None else arguments
+    verb = given[0] if given else None
+    if verb not in VERBS:
+        _help_parser().parse_args(given)  # prints help or what is wrong, and exits
+    command = importlib.import_module(f"timetrial.harness.commands.{verb}")
+    parser = argparse.ArgumentParser(
+        prog=f"timetrial {verb}",
+        description=command.__doc__,
+        epilog=f"example: {command.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_arguments(parser)
+    options = parser.parse_intermixed_args(given[1:])  # options may stand between overrides
+    try:
+        return command.main(options)
+    except UsageError as error:
+        print(f"timetrial {verb}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"timetrial {verb}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _help_parser() -> argparse.ArgumentParser:
+    """Make the parser that lists the verbs."""
     parser = argparse.ArgumentParser(
         prog="timetrial",
         description="Which training algorithm reaches the target first?",
         epilog="example: timetrial run submission=[sgd,adamw] suite=quickstart && timetrial score quickstart",
     )
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    asked = next((word for word in given if word in VERBS), None)
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
     for verb, summary in VERBS.items():
-        if verb == asked:
-            command = importlib.import_module(f"timetrial.harness.commands.{verb}")
-            own = verbs.add_parser(
-                verb,
-                help=summary,
-                description=f"{command.__doc__}",
-                epilog=f"example: {command.EXAMPLE}",
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-            )
-            command.add_arguments(own)
-        else:
-            verbs.add_parser(verb, help=summary)
-    options = parser.parse_args(given)
-    try:
-        return command.main(options)
-    except UsageError as error:
-        print(f"timetrial {options.verb}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"timetrial {options.verb}: stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        verbs.add_parser(verb, help=summary)
+    return parser
 
 
 if __name__ == "__main__":

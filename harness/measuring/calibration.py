@@ -17,7 +17,7 @@ from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.environment import choose_device
 from timetrial.harness.planning.places import CLONE, RESULTS, RUNS
-from timetrial.harness.planning.plan import select_workloads
+from timetrial.harness.planning.plan import data_kind, select_workloads
 from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
 from timetrial.harness.rules.probe import run_briefly
 from timetrial.harness.runs.folder import RunFolder
@@ -86,7 +86,7 @@ class Calibration:
             hyperparameters=point | {"horizon": HORIZON},
             budget_seconds=self.budget_seconds,
             step_hint=steps,
-            data=self.config["data"],
+            data=data_kind(self.config["data"]),
             device=self.device,
             threads=self.threads,
             warmup_steps=suite["warmup_steps"],

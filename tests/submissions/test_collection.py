@@ -1,6 +1,7 @@
 """What must hold for every submission of the collection, whatever it is."""
 
 import copy
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -37,6 +38,12 @@ REQUIRED = {
 
 def test_the_collection_holds_every_algorithm_it_promises():
     assert set(submission_names()) >= REQUIRED
+
+
+def test_the_reference_runs_name_every_algorithm_once():
+    script = (SUBMISSIONS.parent / "scripts" / "reference_runs").read_text()
+    groups = script[script.index("groups=(") : script.index("\n)")]
+    assert sorted(name for group in re.findall(r'"(.+?)"', groups) for name in group.split()) == sorted(REQUIRED)
 
 
 @pytest.mark.parametrize("name", NAMES)

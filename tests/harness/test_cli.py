@@ -1,0 +1,29 @@
+"""The command line itself: every verb has help, options stand anywhere, and a wrong word is named in a line."""
+
+import pytest
+
+from timetrial.harness.cli import VERBS, main
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_and_an_example(verb, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([verb, "--help"])
+    help_text = capsys.readouterr().out
+    assert stop.value.code == 0 and f"usage: timetrial {verb} " in help_text and "example: timetrial" in help_text
+
+
+def test_options_may_stand_between_overrides(capsys):
+    for words in (
+        ["suite=quickstart", "--adamw-only", "data=nonsense"],
+        ["--adamw-only", "suite=quickstart", "data=nonsense"],
+    ):
+        assert main(["calibrate", *words]) == 2
+        assert "data is 'nonsense'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "named"), [([], "VERB"), (["ran"], "'ran'"), (["run", "--nonsense"], "--nonsense")])
+def test_a_wrong_word_is_named(words, named, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2 and named in capsys.readouterr().err
