@@ -118,11 +118,12 @@ class Progress:
             self.failed.append(report["reason"])
         self.refresh()
 
-    def _wait(self, slot: int, trials: int) -> None:
+    def _wait(self, slot: int, trials: list[str]) -> None:
         self.running[slot] = None
-        if not any(self.running.values()) and not self.has_said_waiting:
+        held = set(trials) - self.ended_trials  # one that just ended here may be claimed for a moment more
+        if held and not any(self.running.values()) and not self.has_said_waiting:
             self.has_said_waiting = True
-            self.note(f"{trials} trials are being run by others: waiting, to take over what they leave")
+            self.note(f"{len(held)} trials are being run by others: waiting, to take over what they leave")
 
     def ended(self, slot: int) -> None:
         """Take in that a slot has gone."""

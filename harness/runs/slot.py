@@ -72,7 +72,7 @@ def work(assignment: SlotAssignment, report: Report, stop: Callable[[], bool]) -
                 else:
                     held.append(folder)
         if held == open_trials:
-            report("waiting", trials=len(held))
+            report("waiting", trials=[specs[folder.path].folder for folder in held])
             time.sleep(LOOK_AGAIN_SECONDS)
         open_trials = held
 
