@@ -64,7 +64,7 @@ def trial_maker(config: Mapping[str, Any], device: str, threads: int) -> Callabl
         "suite": suite["name"],
         "suite_version": suite["version"],
         "ruleset": ruleset["name"],
-        "data": _data_kind(config["data"]),
+        "data": data_kind(config["data"]),
         "device": device,
         "threads": threads,
         "warmup_steps": suite["warmup_steps"],
@@ -193,7 +193,7 @@ def _execution(given: Any, device: str) -> str:
     return given
 
 
-def _data_kind(kind: Any) -> str:
+def data_kind(kind: Any) -> str:
     if kind not in ("real", "synthetic"):
         raise UsageError(f"data is {kind!r}: choose real or synthetic")
     return kind
