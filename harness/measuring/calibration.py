@@ -2,12 +2,15 @@
 
 Reference submissions are tuned on every workload with `POINTS` quasi-random points, with schedules that plan for
 `HORIZON` of the step hint and end there. The best point of each is run again with `SEEDS` other seeds. The target is
-what AdamW reaches with `ENOUGH` of these seeds, so races are decided when a schedule is over. Where the target is given
-(grokking), the table says how many seeds reach it. The budget is `BUDGET` times what the step hint costs AdamW: whoever
-has steps up to `BUDGET / SHORTEST` times as costly still ends the shortest schedule of the search spaces. Targets are
+what AdamW reaches with `ENOUGH` of these seeds and with a share `LIKELY` of its points, the easier of the two: races
+are decided when a schedule is over, and a study of five draws reaches the target nine times in ten. Where the target
+is given (grokking), the table says how many seeds reach it. The test target is as far from the target as the test
+metric is from the validation's at the end. The budget is `BUDGET` times what the step hint costs AdamW: whoever has
+steps up to `BUDGET / SHORTEST` times as costly still ends the shortest schedule of the search spaces. Targets are
 counted in steps, which no noise of a machine can move.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +32,8 @@ REFERENCES = ("momentum", "adamw", "muon")
 POINTS = 20
 """Points that are tried of AdamW, which sets the target; the others, which check it, have half as many."""
 SEEDS, ENOUGH = 5, 4
+LIKELY = 0.4
+"""The least share of AdamW's points that reach the target: five draws then hold one with 1 - (1 - 0.4)^5 = 92 %."""
 HORIZON = 0.7
 """The share of the step hint after which a tuned AdamW reaches the target."""
 BUDGET = 1.3
@@ -115,6 +120,11 @@ def calibrate(calibration: Calibration, workload: WorkloadSpec) -> list[dict[str
     rows = [row for spec in search for row in _rows(calibration.run, spec, "search")]
     higher = _implementation(workload).higher_is_better
     best = {name: _best_point([row for row in rows if row["submission"] == name], higher) for name in references}
+    for name in references:
+        if best[name] is None:
+            raise UsageError(
+                f"no point of {name} trains on {workload.name}: see timetrial status {calibration.run.path}"
+            )
     confirm = [
         calibration.trial(name, workload, seed, best[name])
         for seed in range(1, calibration.seeds + 1)
@@ -124,10 +134,11 @@ def calibrate(calibration: Calibration, workload: WorkloadSpec) -> list[dict[str
     return rows + [row for spec in confirm for row in _rows(calibration.run, spec, "confirm")]
 
 
-def _best_point(rows: list[dict[str, Any]], higher_is_better: bool) -> int:
+def _best_point(rows: list[dict[str, Any]], higher_is_better: bool) -> int | None:
     """Choose the point whose trial got furthest: the earliest at the best value, which matters where it saturates."""
     sign = 1 if higher_is_better else -1
-    return max(rows, key=lambda row: (sign * row["validation"], -row["step"]))["trial"]
+    best = max(rows, key=lambda row: (sign * row["validation"], -row["step"]), default=None)
+    return None if best is None else best["trial"]
 
 
 def _rows(run: RunFolder, spec: TrialSpec, phase: str) -> list[dict[str, Any]]:
@@ -159,32 +170,40 @@ def _rows(run: RunFolder, spec: TrialSpec, phase: str) -> list[dict[str, Any]]:
 def summarize(rows: "Any", higher_is_better: bool) -> "Any":
     """Summarise the confirming trials of a workload, a row for each reference.
 
-    `reached` is what `ENOUGH` of the seeds come to, `median`, `worst` and `best` are over the seeds, `train` and `test`
-    medians at the end, `seconds_per_step` the median over all stretches.
+    `reached` is what `ENOUGH` of the seeds come to, `likely` what a share `LIKELY` of the points does, `median`,
+    `worst` and `best` are over the seeds, `train` and `test` medians at the end, `seconds_per_step` the median over
+    all stretches.
     """
     import pandas
 
     summary = []
     for submission, own in rows.groupby("submission"):
         confirm = own[own["phase"] == "confirm"]
-        values = confirm.groupby("study")["validation"].agg("max" if higher_is_better else "min")
-        ordered = values.sort_values(ascending=not higher_is_better)
+        values = _best_values(confirm, "study", higher_is_better)
+        points = _best_values(own[own["phase"] == "search"], "trial", higher_is_better)
         ends = confirm.sort_values("step").groupby("study").last()
         summary.append(
             {
                 "submission": submission,
                 "point": int(confirm["trial"].iloc[0]),
                 "steps": confirm["step"].max(),
-                "reached": ordered.iloc[ENOUGH - 1] if len(ordered) >= ENOUGH else ordered.iloc[-1],
+                "reached": values.iloc[min(ENOUGH, len(values)) - 1],
+                "likely": points.iloc[math.ceil(LIKELY * len(points)) - 1],
                 "median": values.median(),
-                "worst": ordered.iloc[-1],
-                "best": ordered.iloc[0],
+                "worst": values.iloc[-1],
+                "best": values.iloc[0],
                 "train": ends["train"].median(),
                 "test": ends["test"].median(),
                 "seconds_per_step": own["seconds_per_step"].median(),
             }
         )
     return pandas.DataFrame(summary)
+
+
+def _best_values(rows: "Any", by: str, higher_is_better: bool) -> "Any":
+    """Give the best validation of each trial, the best trial first; trials differ in column `by`."""
+    best = rows.groupby(by)["validation"].agg("max" if higher_is_better else "min")
+    return best.sort_values(ascending=not higher_is_better)
 
 
 def steps_to(rows: "Any", target: float, higher_is_better: bool) -> "Any":
@@ -265,10 +284,11 @@ def _findings(workload: WorkloadSpec, rows: Any, seeds: int) -> str:
     """Write what was found about a workload, and first the lines of its suite."""
     higher = _implementation(workload).higher_is_better
     summary = summarize(rows, higher).set_index("submission")
-    target, cost = summary.loc["adamw", "reached"], summary.loc["adamw", "seconds_per_step"]
+    adamw = summary.loc["adamw"]
+    target, cost = (min if higher else max)(adamw["reached"], adamw["likely"]), adamw["seconds_per_step"]
     numbers = {
         "target": f"{target:.4g}",
-        "test_target": f"{summary.loc['adamw', 'test']:.4g}",
+        "test_target": f"{target + adamw['test'] - adamw['median']:.4g}",
         "budget_seconds": f"{BUDGET * workload.step_hint * cost:.3g}",
         "step_hint": workload.step_hint,
         "eval_every": workload.eval_every,
@@ -277,7 +297,8 @@ def _findings(workload: WorkloadSpec, rows: Any, seeds: int) -> str:
         f"  {workload.name}:",
         *(f"    {name}: {value}" for name, value in numbers.items()),
         f"{workload.name}: step hint {workload.step_hint}, schedules of {HORIZON:g} of it",
-        f"target: {target:.4g}, which adamw reaches with {min(ENOUGH, seeds)} of {seeds} seeds",
+        f"target: {target:.4g}; adamw reaches {adamw['reached']:.4g} with {min(ENOUGH, seeds)} of {seeds} seeds, and "
+        f"{adamw['likely']:.4g} with {LIKELY:.0%} of its points",
         f"budget: {BUDGET * workload.step_hint * cost:.1f} s, {BUDGET:g} step hints at {1000 * cost:.2f} ms a step",
         summary.reset_index().to_string(index=False, float_format="%.4g"),
     ]

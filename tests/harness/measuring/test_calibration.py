@@ -18,9 +18,9 @@ def rows():
     made = [
         {
             "submission": submission,
-            "phase": "confirm",
-            "study": seed,
-            "trial": 7,
+            "phase": phase,
+            "study": seed if phase == "confirm" else 0,
+            "trial": seed if phase == "search" else 7,
             "step": float(step),
             "validation": min(1.0, slope * step / 100 * (1 + seed / 100)),
             "train": 1.0,
@@ -28,6 +28,7 @@ def rows():
             "seconds_per_step": 0.01,
         }
         for submission, slope in SLOPES.items()
+        for phase in ("search", "confirm")
         for seed in range(1, SEEDS + 1)
         for step in STEPS
     ]
@@ -39,6 +40,19 @@ def test_the_target_is_what_four_of_five_seeds_reach(rows):
     assert summary.loc["momentum", "reached"] == pytest.approx(0.5 * 1.02)  # the seeds reach 0.5 times 1.01 to 1.05
     assert summary.loc["momentum", "worst"] == pytest.approx(0.5 * 1.01)
     assert summary.loc["momentum", "best"] == pytest.approx(0.5 * 1.05)
+
+
+def test_four_tenths_of_the_points_reach_what_is_likely(rows):
+    assert summarize(rows, higher_is_better=True).set_index("submission").loc["momentum", "likely"] == pytest.approx(
+        0.5 * 1.04  # two of the five points, which reach 0.5 times 1.01 to 1.05
+    )
+
+
+def test_the_target_is_the_easier_of_the_two(rows):
+    (workload,) = select_workloads(compose(["suite=quickstart", "workloads=[modular_division]"]))
+    harder = rows.assign(validation=rows["validation"].where(rows["phase"] == "confirm", rows["validation"] / 2))
+    for given, target in ((rows, 1.0), (harder, 0.5)):  # adamw's fourth seed saturates
+        assert f"    target: {target:.4g}\n" in calibration._findings(workload, given, SEEDS)
 
 
 def test_for_a_loss_everything_is_the_other_way_round(rows):
@@ -65,6 +79,7 @@ def test_the_best_point_is_the_earliest_at_the_best_value():
     ]
     assert calibration._best_point(rows, higher_is_better=True) == 2
     assert calibration._best_point(rows, higher_is_better=False) == 0
+    assert calibration._best_point([], higher_is_better=True) is None
 
 
 def test_a_small_workload_is_calibrated_from_end_to_end(tmp_path, monkeypatch):
