@@ -141,12 +141,16 @@ def changed_files(candidate: Candidate) -> list[str]:
 
 
 def environment_problems(trials: Iterable[TrialFolder]) -> list[str]:
-    """Check that all trials ran in one environment, and on one set of data for each workload."""
+    """Check that all trials ran in one environment, and on one set of data for each workload.
+
+    How many cores a slot may use makes no difference to a trial on one thread: a run may go on with other slots.
+    """
     problems, first = [], None
     hashes: dict[str, str] = {}
     for folder in trials:
         spec, result = folder.read_spec(), folder.read_result()
-        own = {key: value for key, value in result.environment.items() if key not in ("host", "commit")}
+        passed_over = {"host", "commit"} | ({"cores"} if spec.threads == 1 else set())
+        own = {key: value for key, value in result.environment.items() if key not in passed_over}
         first = first or (folder, own)
         for key in sorted(own.keys() | first[1].keys()):
             if own.get(key) != first[1].get(key):

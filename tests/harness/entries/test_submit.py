@@ -1,12 +1,14 @@
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 from tests.harness.entries.conftest import BOARD, check_fails_naming, tamper
 from timetrial.harness.cli import main
 from timetrial.harness.entries.committed import CommittedEntry
+from timetrial.harness.entries.submitting import environment_problems
 
 
 def test_the_committed_layout_holds_no_path_of_the_machine(results, pristine):
@@ -152,3 +154,15 @@ def test_wrong_usage_is_said_in_a_line(results, capsys):
     for arguments in (["submit"], ["submit", "sgd"], ["submit", "sgd", "--check"], ["submit", "nobody", "runs/first"]):
         assert main(arguments) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("threads", "problems"), [(1, 0), (2, 1)])
+def test_a_run_may_go_on_with_other_slots_where_trials_have_one_thread(threads, problems):
+    def trial(cores):
+        return SimpleNamespace(
+            path=f"on {cores}",
+            read_spec=lambda: SimpleNamespace(threads=threads, workload=SimpleNamespace(name="any")),
+            read_result=lambda: SimpleNamespace(environment={"torch": "2.15", "cores": cores}, data_hash="same"),
+        )
+
+    assert len(environment_problems([trial(1), trial(2)])) == problems
