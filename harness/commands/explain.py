@@ -7,7 +7,7 @@ import argparse
 
 from timetrial.harness import UsageError
 
-EXAMPLE = "timetrial explain trajectories submissions=sgd,adamw output=DIR"
+EXAMPLE = "timetrial explain trajectories submission=[sgd,adamw] output=DIR"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
