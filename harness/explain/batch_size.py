@@ -125,15 +125,16 @@ def summarise(table: pandas.DataFrame, options: Options) -> dict[str, float]:
 
 
 def describe(n: dict[str, float], options: Options) -> str:
+    small, large = options.batch_sizes[0], options.batch_sizes[-1]
+
     def critical(name: str) -> str:
         value = n[f"critical_{name}"]
-        return (
-            f"{name} {value:.0f}"
-            if math.isfinite(value)
-            else f"{name} unknown ({n[f'reached_{name}']:.0f} sizes reach the target)"
-        )
+        if math.isnan(value):
+            return f"{name} unknown ({n[f'reached_{name}']:.0f} sizes reach the target)"
+        if value > large:
+            return f"{name} above {large}"
+        return f"{name} below {small}" if value < small else f"{name} {value:.0f}"
 
-    small, large = options.batch_sizes[0], options.batch_sizes[-1]
     gaps = [n[f"gap_large_{name}"] - n[f"gap_small_{name}"] for name in options.submission]
     grows = sum(gap > 0 for gap in gaps)
     return (

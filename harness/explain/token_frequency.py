@@ -43,9 +43,7 @@ class Options(experiment.Options):
 def run(options: Options) -> Finding:
     each, rest = divmod(len(options.rates), len(options.submission))
     if rest or not each:
-        raise UsageError(
-            f"{len(options.rates)} rates for {len(options.submission)} submissions: give as many for each"
-        )
+        raise UsageError(f"{len(options.rates)} rates for {len(options.submission)} submissions: give as many for each")
     workload = find_workload(options.suite, options.workload)
     train, validation = (workload.load(split, options.source) for split in ("train", "validation"))
     count = min(options.examples, workload.examples(validation))
