@@ -4,6 +4,7 @@ import dataclasses
 
 import pandas
 import pytest
+import torch
 
 from timetrial.harness import UsageError
 from timetrial.harness.cli import main
@@ -65,6 +66,16 @@ def test_an_experiment_writes_figure_numbers_and_paragraph_and_the_gallery_shows
     assert (output / "figure.svg").stat().st_size < 200_000
     page = gallery.write_gallery(tmp_path).read_text()
     assert paragraph.strip() in page and "norms/figure.svg" in page and "norms 'sizes=[16,8]'" in page
+
+
+def test_an_experiment_has_one_thread_as_a_trial_has(tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        main(["explain", "norms", "sizes=8", f"output={tmp_path}"])
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_an_empty_gallery_says_what_makes_one(tmp_path):
