@@ -24,9 +24,9 @@ function columns() {
     found.push({ key: name, title: name, up: true, number: true, value, cell: (row) => resultCell(result(row)) });
   }
   found.push(
-    costColumn("tolerance", "tolerance of the learning rate", times),
+    costColumn("tolerance", "tolerance of the learning rate", (factor) => `${factor.toFixed(1)}×`),
     { ...costColumn("memory", "optimizer state per parameter", (bytes) => `${bytes.toFixed(1)} B`), up: true },
-    { ...costColumn("peak", "peak memory", (bytes) => `${Math.round(bytes / 1e6)} MB`), up: true },
+    { ...costColumn("peak", "peak memory", (bytes) => `${Math.round(bytes / 1e6).toLocaleString("en")} MB`), up: true },
   );
   return found;
 }
