@@ -28,13 +28,13 @@ class Options(experiment.Options):
     suite: str = "quickstart"
     workload: str = "fashion_mnist_mlp"
     submission: tuple[str, ...] = ("momentum", "adamw", "lamb", "lars", "muon")
-    batch_sizes: tuple[int, ...] = (16, 64, 256, 1024)
-    factors: tuple[float, ...] = (0.3, 1.0, 3.0)
+    batch_sizes: tuple[int, ...] = (32, 128, 512, 1024)
+    factors: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
     """On the submission's own rate, times the square root of the batch size over the second one."""
     examples: int = 64_000
     """That every run sees."""
-    evaluations: int = 20
-    target: float = 0.83
+    evaluations: int = 60
+    target: float = 0.8
     """Validation accuracy."""
     gradients: int = 64
     """Minibatch gradients for each variance."""
