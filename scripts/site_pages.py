@@ -23,7 +23,7 @@ PAGES = (
     *("workloads/README.md", "results/README.md", "results/*/README.md", "results/benchmark/*.md"),
     "results/*/*/leaderboard.md",
 )
-BESIDE = ("results/*/*/leaderboard.html", "results/*/*/*.svg", "results/*.svg", "results/explain/*/figure.svg")
+BESIDE = ("results/*/*/leaderboard.html", "results/*/*/*.svg", "results/explain/*/figure.svg")
 """What pages show or link to, which lies beside them in the site as well."""
 LINK = re.compile(r"(?P<before>\]\(|\b(?:src|href)=\")(?P<target>[^)\s\"#:]+)(?P<anchor>#[^)\s\"]*)?(?=[)\"\s])")
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)

@@ -7,7 +7,7 @@ import argparse
 
 from timetrial.harness import UsageError
 
-EXAMPLE = "timetrial explain trajectories submissions=sgd,adamw output=DIR"
+EXAMPLE = "timetrial explain trajectories submission=[sgd,adamw] output=DIR"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +30,11 @@ def main(options: argparse.Namespace) -> int:
         for name, line in experiment.EXPERIMENTS.items():
             print(f"{name:{width}}  {line}")
         return 0
+    import torch  # slow, and the list does not need it
+
     module = experiment.find_experiment(options.name)
     chosen, output = experiment.read_options(module.Options, options.options)
+    torch.set_num_threads(1)  # as a trial: sums in one order on any machine, and small models gain nothing by more
     finding = module.run(chosen)
     folder = experiment.default_output(options.name) if output is None else output
     files = experiment.write(options.name, chosen, finding, folder)

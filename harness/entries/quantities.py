@@ -12,7 +12,7 @@ import pandas as pd
 
 from timetrial.harness import UsageError
 from timetrial.harness.report.boards import Board
-from timetrial.harness.report.markdown import leaderboard_markdown, memory_of
+from timetrial.harness.report.markdown import leaderboard_markdown
 from timetrial.harness.scoring import Leaderboard
 from timetrial.harness.scoring.leaderboard import Standing
 from timetrial.harness.scoring.present import percent, separated_in_words, significant, with_interval
@@ -115,7 +115,7 @@ def certified(board: Board) -> str:
 
 def memory(board: Board, submission: str) -> str:
     """The bytes of optimizer state per parameter, the most over workloads."""
-    return f"{_is_there(memory_of(board, submission), 'optimizer state'):.1f}"
+    return f"{_is_there(board.state_bytes(submission), 'optimizer state'):.1f}"
 
 
 def reached(board: Board, submission: str, workload: str = "") -> str:

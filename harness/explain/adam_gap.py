@@ -15,11 +15,9 @@ import torch
 from matplotlib.figure import Figure
 
 from timetrial.harness import UsageError
-from timetrial.harness.entries.find import find_run
 from timetrial.harness.explain import experiment
-from timetrial.harness.explain.experiment import Finding
+from timetrial.harness.explain.experiment import Finding, pair, records_of
 from timetrial.harness.explain.loop import Training, find_workload
-from timetrial.harness.planning.places import CLONE, RESULTS
 from timetrial.harness.records.table import read_trials
 from timetrial.harness.report.colours import PALETTE
 from timetrial.harness.scoring import score_table
@@ -32,7 +30,7 @@ TAIL = 0.1
 class Options(experiment.Options):
     run: str = "results/mini/external"
     """The run whose records are read: its name, or its folder."""
-    submissions: tuple[str, str] = ("momentum", "adamw")
+    submission: tuple[str, str] = ("momentum", "adamw")
     suite: str = "mini"
     workloads: tuple[str, ...] = ("cifar_resnet", "small_gpt")
     """Where gradients are looked at."""
@@ -43,14 +41,11 @@ class Options(experiment.Options):
 
 
 def run(options: Options) -> Finding:
-    sgd, adam = options.submissions
-    name = options.run
-    if CLONE and name.startswith("results/"):
-        name = str(RESULTS / name.removeprefix("results/"))
-    source = find_run(name)
+    sgd, adam = pair(options.submission)
+    source = records_of(options.run)
     trials = read_trials([source])
-    trials = trials[trials.submission.isin(options.submissions)]
-    if set(trials.submission) != set(options.submissions) or trials.groupby(["suite", "ruleset"]).ngroups != 1:
+    trials = trials[trials.submission.isin(options.submission)]
+    if set(trials.submission) != set(options.submission) or trials.groupby(["suite", "ruleset"]).ngroups != 1:
         raise UsageError(f"{options.run} is no leaderboard with {sgd} and {adam}: name a run of one ruleset with both")
     board = score_table(trials, reference=adam)
     numbers: dict[str, float] = {}
@@ -107,7 +102,7 @@ def tail_index(values: numpy.ndarray, share: float = TAIL) -> float:
 
 
 def describe(n: dict[str, float], options: Options, workloads: list[str]) -> str:
-    sgd, adam = options.submissions
+    sgd, adam = options.submission
 
     def gap(workload: str) -> str:
         interval = (
@@ -133,7 +128,7 @@ def draw(table: pandas.DataFrame, options: Options) -> Figure:
     figure = Figure(figsize=(6.6, 4.2))
     grid = figure.subplots(2, max(len(workloads), len(options.workloads)), squeeze=False)
     for ax, workload in zip(grid[0], workloads, strict=False):
-        for place, name in enumerate(options.submissions):
+        for place, name in enumerate(options.submission):
             rows = curves[(curves.workload == workload) & (curves.submission == name)]
             ax.plot(rows.step, rows.value, color=PALETTE[place], label=name, linewidth=1)
         ax.set(title=workload, xlabel="steps", ylabel="training loss", yscale="log")

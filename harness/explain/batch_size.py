@@ -27,14 +27,14 @@ from timetrial.harness.workload import Data, Workload
 class Options(experiment.Options):
     suite: str = "quickstart"
     workload: str = "fashion_mnist_mlp"
-    submissions: tuple[str, ...] = ("momentum", "adamw", "lamb", "lars", "muon")
-    batch_sizes: tuple[int, ...] = (16, 64, 256, 1024)
-    factors: tuple[float, ...] = (0.3, 1.0, 3.0)
+    submission: tuple[str, ...] = ("momentum", "adamw", "lamb", "lars", "muon")
+    batch_sizes: tuple[int, ...] = (32, 128, 512, 1024)
+    factors: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
     """On the submission's own rate, times the square root of the batch size over the second one."""
     examples: int = 64_000
     """That every run sees."""
-    evaluations: int = 20
-    target: float = 0.83
+    evaluations: int = 60
+    target: float = 0.8
     """Validation accuracy."""
     gradients: int = 64
     """Minibatch gradients for each variance."""
@@ -44,7 +44,7 @@ def run(options: Options) -> Finding:
     workload = find_workload(options.suite, options.workload)
     train, validation = (workload.load(split, options.source) for split in ("train", "validation"))
     rows = variances(workload, train, options)
-    for name in options.submissions:
+    for name in options.submission:
         for size in options.batch_sizes:
             runs = [
                 race(replace(workload, batch_size=size), name, factor, train, validation, options)
@@ -114,7 +114,7 @@ def critical_batch(sizes: numpy.ndarray, steps: numpy.ndarray) -> float:
 def summarise(table: pandas.DataFrame, options: Options) -> dict[str, float]:
     variance, races = (table[table.kind == kind] for kind in ("variance", "race"))
     numbers = {"variance_slope": slope(variance.batch_size.to_numpy(), variance.variance.to_numpy())}
-    for name in options.submissions:
+    for name in options.submission:
         own = races[races.submission == name].set_index("batch_size")
         there = own[numpy.isfinite(own.steps_to_target)]
         numbers[f"critical_{name}"] = critical_batch(there.index.to_numpy(float), there.steps_to_target.to_numpy(float))
@@ -125,21 +125,22 @@ def summarise(table: pandas.DataFrame, options: Options) -> dict[str, float]:
 
 
 def describe(n: dict[str, float], options: Options) -> str:
+    small, large = options.batch_sizes[0], options.batch_sizes[-1]
+
     def critical(name: str) -> str:
         value = n[f"critical_{name}"]
-        return (
-            f"{name} {value:.0f}"
-            if math.isfinite(value)
-            else f"{name} unknown ({n[f'reached_{name}']:.0f} sizes reach the target)"
-        )
+        if math.isnan(value):
+            return f"{name} unknown ({n[f'reached_{name}']:.0f} sizes reach the target)"
+        if value > large:
+            return f"{name} above {large}"
+        return f"{name} below {small}" if value < small else f"{name} {value:.0f}"
 
-    small, large = options.batch_sizes[0], options.batch_sizes[-1]
-    gaps = [n[f"gap_large_{name}"] - n[f"gap_small_{name}"] for name in options.submissions]
+    gaps = [n[f"gap_large_{name}"] - n[f"gap_small_{name}"] for name in options.submission]
     grows = sum(gap > 0 for gap in gaps)
     return (
         f"The variance of gradients falls as the power {n['variance_slope']:.2f} of the batch size, where theory "
         f"says -1. Critical batch on {options.workload}, to an accuracy of {options.target:g}: "
-        f"{', '.join(map(critical, options.submissions))}. From batches of {small} to {large}, with as many examples, "
+        f"{', '.join(map(critical, options.submission))}. From batches of {small} to {large}, with as many examples, "
         f"the generalisation gap grows for {grows} of {len(gaps)} submissions (by {numpy.mean(gaps):+.3f} in the mean)."
     )
 
@@ -150,7 +151,7 @@ def draw(table: pandas.DataFrame, numbers: dict[str, float], options: Options) -
     (top, steps), (examples, gap) = figure.subplots(2, 2)
     top.plot(variance.batch_size, variance.variance, "o-", color=PALETTE[0])
     top.set(ylabel="gradient variance", yscale="log", title=f"slope {numbers['variance_slope']:.2f}")
-    for place, name in enumerate(options.submissions):
+    for place, name in enumerate(options.submission):
         own = races[races.submission == name].replace(math.inf, math.nan)
         style = {"color": PALETTE[place % len(PALETTE)], "label": name, "linewidth": 1, "markersize": 3}
         steps.plot(own.batch_size, own.steps_to_target, "o-", **style)

@@ -30,7 +30,7 @@ MEASURES = {
 class Options(experiment.Options):
     suite: str = "mini"
     workload: str = "small_gpt"
-    submissions: tuple[str, ...] = ("momentum", "adamw", "muon", "soap")
+    submission: tuple[str, ...] = ("momentum", "adamw", "muon", "soap")
     steps: int = 400
     every: int = 10
     """Steps from one measurement to the next."""
@@ -42,7 +42,7 @@ def run(options: Options) -> Finding:
     workload = find_workload(options.suite, options.workload)
     data = workload.load("train", options.source)
     rows = []
-    for name in options.submissions:
+    for name in options.submission:
         training = Training(workload, name, steps=options.steps, data=data, seed=options.seed)
         rows += [{"submission": name, **row} for row in measure(training, options.steps, options.every)]
     table = pandas.DataFrame(rows)
@@ -97,7 +97,7 @@ def stable_rank(matrix: Tensor) -> float:
 
 def describe(n: dict[str, float], options: Options) -> str:
     def listed(measure: str, form: str) -> str:
-        return ", ".join(f"{name} {n[f'{measure}_{name}']:{form}}" for name in options.submissions)
+        return ", ".join(f"{name} {n[f'{measure}_{name}']:{form}}" for name in options.submission)
 
     return (
         f"On {options.workload}, medians over {options.steps} steps for parameters of the role {options.role}. Update "
@@ -110,7 +110,7 @@ def describe(n: dict[str, float], options: Options) -> str:
 def draw(shown: pandas.DataFrame, options: Options) -> Figure:
     figure = Figure(figsize=(6.6, 4.2))
     for ax, (measure, label) in zip(figure.subplots(2, 2).flat, MEASURES.items(), strict=True):
-        for place, name in enumerate(options.submissions):
+        for place, name in enumerate(options.submission):
             rows = shown[shown.submission == name]
             ax.plot(rows.step, rows[measure], color=PALETTE[place % len(PALETTE)], label=name, linewidth=1)
         ax.set(xlabel="steps", ylabel=label, yscale="linear" if measure == "cosine" else "log")

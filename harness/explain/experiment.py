@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from timetrial.harness.records.run import Run
     from timetrial.harness.workload import DataSource
 
 EXPERIMENTS = {
@@ -83,7 +84,7 @@ def find_experiment(name: str) -> ModuleType:
 def read_options(kind: type[Options], given: Sequence[str]) -> tuple[Options, Path | None]:
     """Read `key=value` into options of a kind, and `output=DIR`.
 
-    A value is of the type of the option's default; a list is written `[1,2]` or `1,2`. Raises `UsageError` for an
+    A value is of the type of the option's default; several are written `[1,2]`, one plainly. Raises `UsageError` for an
     unknown key, a key given twice, and a value that is not of its type.
     """
     defaults = kind()
@@ -123,6 +124,20 @@ def _read(key: str, text: str, default: Any) -> Any:
     return value
 
 
+def pair(submissions: Sequence[str]) -> Sequence[str]:
+    """Give the two submissions that an experiment compares; raises `UsageError` where there are not two."""
+    if len(submissions) != 2:
+        raise UsageError(f"submission is {', '.join(submissions)}: name the two to compare, submission=[A,B]")
+    return submissions
+
+
+def records_of(run: str) -> "Run":
+    """Find the run that an experiment reads: its name, or its folder; committed results from wherever one stands."""
+    from timetrial.harness.entries.find import find_run
+
+    return find_run(str(RESULTS / run.removeprefix("results/")) if CLONE and run.startswith("results/") else run)
+
+
 def default_output(name: str) -> Path:
     """Give the folder of an experiment where none is named: `results/explain/NAME` in a clone."""
     return RESULTS / "explain" / name if CLONE else Path("timetrial-explain") / name
@@ -157,5 +172,10 @@ def command(name: str, options: Options) -> str:
     for f in dataclasses.fields(options):
         value = getattr(options, f.name)
         if f.name != "data_root" and value != getattr(type(options)(), f.name):
-            changed.append(f"{f.name}={','.join(map(str, value)) if isinstance(value, tuple) else value}")
+            changed.append(f"{f.name}={_written(value)}")
     return shlex.join(["timetrial", "explain", name, *changed])
+
+
+def _written(value: Any) -> str:
+    several = isinstance(value, tuple) and len(value) > 1
+    return f"[{','.join(map(str, value))}]" if several else str(value[0] if isinstance(value, tuple) else value)

@@ -25,7 +25,7 @@ class Options(experiment.Options):
     suite: str = "mini"
     workload: str = "modular_division"
     modulus: int = 59
-    submissions: tuple[str, ...] = ("adamw", "adam")
+    submission: tuple[str, ...] = ("adamw", "adam")
     """Decoupled decay, and an L2 penalty in the gradient."""
     learning_rate: float = 2e-3
     weight_decay: float = 0.5
@@ -39,7 +39,7 @@ def run(options: Options) -> Finding:
     workload = replace(find_workload(options.suite, options.workload), modulus=options.modulus)
     train, validation = (workload.load(split, options.source) for split in ("train", "validation"))
     rows = []
-    for name in options.submissions:
+    for name in options.submission:
         values = hyperparameters_of(name, learning_rate=options.learning_rate, weight_decay=options.weight_decay)
         training = Training(workload, name, values, steps=options.steps, data=train, seed=options.seed)
         for step in training.run(options.steps):
@@ -63,7 +63,7 @@ def first_step(curve: pandas.DataFrame, column: str, threshold: float) -> float:
 
 def describe(n: dict[str, float], options: Options) -> str:
     parts, late = [], []
-    for name in options.submissions:
+    for name in options.submission:
         fitted, general, end = (n[f"{what}_{name}"] for what in ("fitted", "generalised", "validation"))
         fits = f"fitted at step {fitted:.0f}" if math.isfinite(fitted) else "did not fit"
         generalises = (

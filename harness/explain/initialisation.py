@@ -43,8 +43,8 @@ class Options(experiment.Options):
     depths: tuple[int, ...] = (22, 30)
     """Layers with weights of the networks that are trained."""
     submission: str = "momentum"
-    learning_rate: float = 0.01
-    steps: int = 600
+    learning_rate: float = 0.003
+    steps: int = 1000
     every: int = 50
     learnt: float = 0.5
     """The accuracy from which on a network counts as learning."""

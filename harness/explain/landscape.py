@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from timetrial.harness.explain import experiment
-from timetrial.harness.explain.experiment import Finding
+from timetrial.harness.explain.experiment import Finding, pair
 from timetrial.harness.explain.loop import Training, find_workload, set_weights, weights_of
 from timetrial.harness.report.colours import PALETTE
 from timetrial.harness.workload import Batch, Workload
@@ -27,7 +27,7 @@ from timetrial.harness.workload import Batch, Workload
 @dataclass(frozen=True)
 class Options(experiment.Options):
     suite: str = "mini"
-    submissions: tuple[str, str] = ("momentum", "adamw")
+    submission: tuple[str, str] = ("momentum", "adamw")
     """The first trains all but the last pair, in which they meet."""
     dropout: float = 0.2
     mlp_steps: int = 1500
@@ -78,7 +78,7 @@ def filter_normalised(weights: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def run(options: Options) -> Finding:
-    one, other = options.submissions
+    one, other = pair(options.submission)
     mlp, resnet = (find_workload(options.suite, name) for name in ("fashion_mnist_mlp", "cifar_resnet"))
     plain = replace(mlp, dropout=0.0)
     first = Landscape(plain, one, options.mlp_steps, options)
@@ -110,7 +110,7 @@ def run(options: Options) -> Finding:
     rows += [{"model": between, "kind": "line", "a": a, "b": 0.0, "loss": x} for a, x in line(last, first.end)]
     table = pandas.DataFrame(rows)
     joined = table[table.model == between]
-    ends = [numbers[f"end_mlp, {name}"] for name in options.submissions]
+    ends = [numbers[f"end_mlp, {name}"] for name in options.submission]
     numbers["barrier"] = float(joined.loss[(joined.a >= 0) & (joined.a <= 1)].max() - max(ends))
     return Finding(table, numbers, describe(numbers, options), lambda: draw(table, list(landscapes), between))
 
@@ -148,7 +148,7 @@ def describe(n: dict[str, float], options: Options) -> str:
     return (
         f"Width at which the loss has risen by {options.rise:g}, in filter norms: {listed}. With shortcuts the minimum "
         f"is {'wider' if skips else 'not wider'} than without. On the line between the minima of "
-        f"{' and '.join(options.submissions)} the loss rises {n['barrier']:.3f} above the higher of the two: there is "
+        f"{' and '.join(options.submission)} the loss rises {n['barrier']:.3f} above the higher of the two: there is "
         f"{'a' if barrier else 'no'} barrier."
     )
 

@@ -13,22 +13,23 @@ import pandas
 from matplotlib.figure import Figure
 
 from timetrial.harness import UsageError
-from timetrial.harness.entries.find import find_run
 from timetrial.harness.explain import experiment
-from timetrial.harness.explain.experiment import Finding
+from timetrial.harness.explain.experiment import Finding, records_of
 from timetrial.harness.explain.loop import Training, find_workload, hyperparameters_of
-from timetrial.harness.planning.places import CLONE, RESULTS
+from timetrial.harness.records.table import read_trials
 from timetrial.harness.report.colours import line_styles
+from timetrial.harness.scoring.tolerance import TOLERANCE, find_bands, learning_rate_draws
 
 KARPATHY = 3e-4
 """The rate that people try first, which the figure marks."""
+COLUMNS = ["submission", "workload", "learning_rate", "metric", "higher_is_better", "time_to_target", "diverged"]
 
 
 @dataclass(frozen=True)
 class Options(experiment.Options):
     run: str = "results/mini/external"
     """The run whose records are read: its name, or its folder."""
-    tolerance: float = 0.05
+    tolerance: float = TOLERANCE
     """How far, relatively, a metric may be from the best and be in the band."""
     grid: int = 0
     """The number of rates of fresh runs; 0: read records."""
@@ -36,7 +37,7 @@ class Options(experiment.Options):
     high: float = 1.0
     suite: str = "mini"
     workload: str = "fashion_mnist_mlp"
-    submissions: tuple[str, ...] = ("momentum", "adamw", "muon")
+    submission: tuple[str, ...] = ("momentum", "adamw", "muon")
     """Of the fresh runs; from records all are shown."""
     steps: int = 300
 
@@ -45,11 +46,12 @@ def run(options: Options) -> Finding:
     table = from_grid(options) if options.grid else from_records(options)
     bands = find_bands(table, options.tolerance)
     if not len(bands):
-        raise UsageError(f"{options.run} has no draws of a learning_rate with a metric: name a run of ruleset external")
+        raise UsageError(f"{options.run} has no draws of a learning rate with a metric: name a run of ruleset external")
+    bands["where_3e4"] = bands.apply(where, axis=1)
     mean = bands.groupby("submission").decades.mean().sort_values()
     numbers = {f"decades_{name}": float(value) for name, value in mean.items()}
     numbers |= {
-        f"share_at_3e-4_{where}": float((bands.where_3e4 == where).mean()) for where in ("below", "in", "above")
+        f"share_at_3e-4_{place}": float((bands.where_3e4 == place).mean()) for place in ("below", "in", "above")
     }
     numbers["pairs"] = len(bands)
     joined = table.merge(bands, on=["submission", "workload"])
@@ -58,36 +60,8 @@ def run(options: Options) -> Finding:
 
 def from_records(options: Options) -> pandas.DataFrame:
     """Read the draws: a row each, with learning_rate, best metric (NaN: diverged at once) and time to the target."""
-    name = options.run
-    if CLONE and name.startswith("results/"):
-        name = str(RESULTS / name.removeprefix("results/"))
-    rows = []
-    for trial in find_run(name).trials():
-        spec, ending = trial.read_spec(), trial.read_ending()
-        if ending is None or "learning_rate" not in spec.hyperparameters:
-            continue
-        result, evaluations = ending
-        metric, higher = _metric(spec.workload.implementation)
-        values = [e.validation[metric] for e in evaluations if math.isfinite(e.validation.get(metric, math.nan))]
-        rows.append(
-            {
-                "submission": spec.submission,
-                "workload": spec.workload.name,
-                "learning_rate": spec.hyperparameters["learning_rate"],
-                "metric": (max(values) if higher else min(values)) if values else math.nan,
-                "higher_is_better": higher,
-                "time_to_target": result.time_to_target if result.status == "target_reached" else math.inf,
-                "diverged": result.status == "diverged",
-            }
-        )
-    return pandas.DataFrame(rows)
-
-
-def _metric(implementation: str) -> tuple[str, bool]:
-    from timetrial.harness.workload import workload_class
-
-    kind = workload_class(implementation)
-    return kind.metric, kind.higher_is_better
+    draws = learning_rate_draws(read_trials([records_of(options.run)]))
+    return draws.assign(diverged=draws.status == "diverged")[COLUMNS]
 
 
 def from_grid(options: Options) -> pandas.DataFrame:
@@ -95,7 +69,7 @@ def from_grid(options: Options) -> pandas.DataFrame:
     workload = find_workload(options.suite, options.workload)
     train, validation = (workload.load(split, options.source) for split in ("train", "validation"))
     rows = []
-    for name in options.submissions:
+    for name in options.submission:
         for rate in numpy.geomspace(options.low, options.high, options.grid):
             values = hyperparameters_of(name, learning_rate=float(rate))
             training = Training(workload, name, values, steps=options.steps, data=train, seed=options.seed)
@@ -103,34 +77,15 @@ def from_grid(options: Options) -> pandas.DataFrame:
                 pass
             metrics = training.evaluate(validation)
             diverged = not math.isfinite(metrics["loss"])
-            rows.append(
-                {
-                    "submission": name,
-                    "workload": options.workload,
-                    "learning_rate": float(rate),
-                    "metric": math.nan if diverged else metrics[workload.metric],
-                    "higher_is_better": workload.higher_is_better,
-                    "time_to_target": math.inf,
-                    "diverged": diverged,
-                }
-            )
-    return pandas.DataFrame(rows)
+            metric = math.nan if diverged else metrics[workload.metric]
+            row = (name, options.workload, float(rate), metric, workload.higher_is_better, math.inf, diverged)
+            rows.append(row)
+    return pandas.DataFrame(rows, columns=COLUMNS)
 
 
-def find_bands(table: pandas.DataFrame, tolerance: float) -> pandas.DataFrame:
-    """Find each band: its lowest and highest rate, its width in decades, and where 3e-4 lies: below, in or above."""
-    bands = []
-    for (submission, workload), rows in table.groupby(["submission", "workload"]) if len(table) else ():
-        higher = bool(rows.higher_is_better.iloc[0])
-        best = rows.metric.max() if higher else rows.metric.min()
-        good = rows[rows.metric >= best * (1 - tolerance) if higher else rows.metric <= best * (1 + tolerance)]
-        if not len(good):
-            continue
-        low, high = good.learning_rate.min(), good.learning_rate.max()
-        where = "below" if low > KARPATHY else "above" if high < KARPATHY else "in"
-        band = {"submission": submission, "workload": workload, "band_low": low, "band_high": high}
-        bands.append({**band, "decades": math.log10(high / low), "where_3e4": where})
-    return pandas.DataFrame(bands)
+def where(band: pandas.Series) -> str:
+    """Say where 3e-4 lies: below the band, in it or above it."""
+    return "below" if band.band_low > KARPATHY else "above" if band.band_high < KARPATHY else "in"
 
 
 def describe(n: dict[str, float], options: Options, mean: pandas.Series) -> str:
@@ -148,7 +103,7 @@ def draw(table: pandas.DataFrame, options: Options) -> Figure:
     workloads = sorted(table.workload.unique())
     figure = Figure(figsize=(6.6, 1.9 * len(workloads) + 0.8))
     styles = line_styles(sorted(table.submission.unique()))
-    grid = figure.subplots(len(workloads), 2, squeeze=False)
+    grid = figure.subplots(len(workloads), 2, squeeze=False, sharex=True)
     for (left, right), workload in zip(grid, workloads, strict=True):
         rows = table[table.workload == workload]
         colours = [styles[name][0] for name in rows.submission]
@@ -159,9 +114,14 @@ def draw(table: pandas.DataFrame, options: Options) -> Figure:
         left.scatter(rows.learning_rate, rows.metric, **dots)
         left.plot(lost.learning_rate, [0.02] * len(lost), "kx", transform=bottom, rasterized=True)
         right.scatter(rows.learning_rate, rows.time_to_target.where(numpy.isfinite(rows.time_to_target)), **dots)
-        for ax, label in ((left, "best metric (x: diverged)"), (right, "seconds to the target")):
+        left.set(title=workload, ylabel="best metric (x: diverged)")
+        right.set(title=workload, ylabel="seconds to the target")
+        for ax in (left, right):
             ax.axvline(KARPATHY, color="black", linewidth=0.6)
-            ax.set(xscale="log", title=workload, ylabel=label, xlabel="learning rate")
+            ax.set_xscale("log")
+            ax.minorticks_off()  # hundreds of marks
+    for ax in grid[-1]:
+        ax.set_xlabel("learning rate")
     for name, (colour, _) in styles.items():
         grid[0, 0].plot([], [], ".", color=colour, label=name)
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)

@@ -8,7 +8,7 @@ for one batch, and those of the state of each submission after some steps.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas
@@ -45,6 +45,8 @@ MODELS = {
     "gpt2_774m": Transformer(36, 1280),
     "gpt2_1.5b": Transformer(48, 1600),
 }
+SMALL_BATCH = 4
+"""The batch size while states are counted, which do not depend on it."""
 PARTS = ("weights", "gradients", "optimizer", "activations")
 
 
@@ -54,7 +56,7 @@ class Options(experiment.Options):
     batch: int = 32
     """Sequences of 1,024 tokens."""
     suite: str = "mini"
-    submissions: tuple[str, ...] = ("all",)
+    submission: tuple[str, ...] = ("all",)
     """`all`, or the names of some."""
     steps: int = 20
     """Steps after which the state is counted: some methods make part of it late."""
@@ -64,7 +66,7 @@ def run(options: Options) -> Finding:
     if options.model not in MODELS:
         raise UsageError(f"unknown model {options.model!r}: choose of {', '.join(MODELS)}")
     rows = [{"model": options.model, **row} for row in computed(MODELS[options.model], options.batch)]
-    names = submission_names() if options.submissions == ("all",) else options.submissions
+    names = submission_names() if options.submission == ("all",) else options.submission
     for workload_name in compose([f"suite={options.suite}", "submission=template"])["suite"]["workloads"]:
         workload = find_workload(options.suite, workload_name)
         rows += [{"model": workload_name, **row} for row in measured(workload, names, options)]
@@ -100,10 +102,11 @@ def computed(model: Transformer, batch: int) -> list[dict[str, Any]]:
 
 def measured(workload: Workload, names: tuple[str, ...] | list[str], options: Options) -> list[dict[str, Any]]:
     """Train each submission for some steps; a row with the bytes of each part."""
-    data, activations, rows = workload.load("train", options.source), None, []
+    common = {"steps": options.steps, "data": workload.load("train", options.source), "seed": options.seed}
+    activations = activation_bytes(Training(workload, "sgd", **common))
+    quick, rows = replace(workload, batch_size=SMALL_BATCH), []
     for name in names:
-        training = Training(workload, name, hyperparameters_of(name), steps=options.steps, data=data, seed=options.seed)
-        activations = activation_bytes(training) if activations is None else activations
+        training = Training(quick, name, hyperparameters_of(name), **common)
         for _ in training.run(options.steps):
             pass
         weights = bytes_in(dict(training.model.named_parameters()))

@@ -31,7 +31,7 @@ IGNORED = 0
 class Options(experiment.Options):
     suite: str = "miniature"
     workload: str = "multi30k_transformer"
-    submissions: tuple[str, ...] = ("momentum", "adamw")
+    submission: tuple[str, ...] = ("momentum", "adamw")
     rates: tuple[float, ...] = (0.3, 1.0, 3.0, 0.001, 0.003, 0.01)
     """As many for each submission, one submission after the other."""
     steps: int = 250
@@ -41,11 +41,9 @@ class Options(experiment.Options):
 
 
 def run(options: Options) -> Finding:
-    each, rest = divmod(len(options.rates), len(options.submissions))
+    each, rest = divmod(len(options.rates), len(options.submission))
     if rest or not each:
-        raise UsageError(
-            f"{len(options.rates)} rates for {len(options.submissions)} submissions: give as many for each"
-        )
+        raise UsageError(f"{len(options.rates)} rates for {len(options.submission)} submissions: give as many for each")
     workload = find_workload(options.suite, options.workload)
     train, validation = (workload.load(split, options.source) for split in ("train", "validation"))
     count = min(options.examples, workload.examples(validation))
@@ -53,7 +51,7 @@ def run(options: Options) -> Finding:
     counts = frequencies(workload, train)
     group = groups_of(counts)
     rows = []
-    for place, name in enumerate(options.submissions):
+    for place, name in enumerate(options.submission):
         for rate in options.rates[place * each : (place + 1) * each]:
             values = hyperparameters_of(name, learning_rate=rate)
             training = Training(workload, name, values, steps=options.steps, data=train, seed=options.seed)
@@ -119,7 +117,7 @@ def summarise(table: pandas.DataFrame, counts: Tensor, group: Tensor, options: O
         "tokens_first": float(((group == 0) & there).sum()),
         "tokens_last": float(((group == GROUPS - 1) & there).sum()),
     }
-    for name in options.submissions:
+    for name in options.submission:
         own = table[table.submission == name]
         numbers[f"rate_{name}"] = float(own.rate.iloc[0])
         losses = own.pivot(index="step", columns="group", values="loss")
@@ -129,7 +127,7 @@ def summarise(table: pandas.DataFrame, counts: Tensor, group: Tensor, options: O
 
 
 def describe(n: dict[str, float], options: Options) -> str:
-    one, other = options.submissions[0], options.submissions[-1]
+    one, other = options.submission[0], options.submission[-1]
     gaps = [n[f"drop_{other}_{g}"] - n[f"drop_{one}_{g}"] for g in range(GROUPS)]
     frequent, rare = numpy.mean(gaps[:3]), numpy.mean(gaps[-3:])
     said = (
@@ -149,12 +147,12 @@ def describe(n: dict[str, float], options: Options) -> str:
 
 def draw(table: pandas.DataFrame, counts: Tensor, options: Options) -> Figure:
     figure = Figure(figsize=(6.6, 2.4))
-    panels = figure.subplots(1, 1 + len(options.submissions))
+    panels = figure.subplots(1, 1 + len(options.submission))
     ranked = counts.sort(descending=True).values
     ranked = ranked[ranked > 0]
     panels[0].plot(numpy.arange(1, len(ranked) + 1), ranked.numpy(), color=PALETTE[0])
     panels[0].set(xscale="log", yscale="log", xlabel="rank of the token", ylabel="occurrences")
-    for ax, name in zip(panels[1:], options.submissions, strict=True):
+    for ax, name in zip(panels[1:], options.submission, strict=True):
         for g, rows in table[table.submission == name].groupby("group"):
             ax.plot(rows.step, rows.loss, color=(0.9 * g / GROUPS, 0.2, 1 - 0.9 * g / GROUPS), linewidth=0.9)
         ax.set(xlabel="steps", ylabel="loss (red: rare tokens)", title=name, ylim=(0, None))

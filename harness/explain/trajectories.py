@@ -1,6 +1,6 @@
 """What update rules do, on problems of two dimensions: paths, the noise floor of a constant rate, and Reddi's example.
 
-`submissions=mine` draws anybody's. Each path is that of the learning rate of a grid that ends lowest, with no weight
+`submission=mine` draws anybody's. Each path is that of the learning rate of a grid that ends lowest, with no weight
 decay, and all else is the submission's own. For |w - a_i|^2 / 2 and batches of b examples of unit variance, plain
 descent at the rate eta ends at the mean loss eta / (b (2 - eta)) above the minimum (from the variance of
 w <- (1 - eta) w + eta noise), about proportional to eta; with the rate (2k + 1) / (2 mu (k + 1)^2) it goes on as 1/k
@@ -27,7 +27,7 @@ FALLING = "2k+1"
 
 @dataclass(frozen=True)
 class Options(experiment.Options):
-    submissions: tuple[str, ...] = ("sgd", "momentum", "adamw", "muon")
+    submission: tuple[str, ...] = ("sgd", "momentum", "adamw", "muon")
     rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3)
     """The learning rates of the grid."""
     steps: int = 200
@@ -44,7 +44,7 @@ class Options(experiment.Options):
 def run(options: Options) -> Finding:
     rows, ends = [], {}
     for problem_name, make in PATHS.items():
-        for name in options.submissions:
+        for name in options.submission:
             paths = {rate: path(make(), name, rate, options) for rate in options.rates}
             rate = min(paths, key=lambda rate: (numpy.nan_to_num(paths[rate][-1][2], nan=numpy.inf), rate))
             ends[f"{problem_name}_{name}"] = paths[rate][-1][2]
@@ -127,7 +127,7 @@ def measure(table: pandas.DataFrame, options: Options) -> dict[str, float]:
 def describe(n: dict[str, float], options: Options) -> str:
     best = []
     for problem in PATHS:
-        name = min(options.submissions, key=lambda name: n[f"loss_{problem}_{name}"])
+        name = min(options.submission, key=lambda name: n[f"loss_{problem}_{name}"])
         best.append(f"{name} on {problem} ({n[f'loss_{problem}_{name}']:.1e})")
     low, high = min(options.floor_rates), max(options.floor_rates)
     proportional = "is about proportional" if abs(n["floor_exponent"] - 1) < 0.15 else "is not proportional"
@@ -149,7 +149,7 @@ def draw(table: pandas.DataFrame, options: Options) -> Figure:
     x, y = torch.meshgrid(torch.linspace(-2, 2, 40), torch.linspace(-1, 2, 40), indexing="xy")
     for ax, (name, make) in zip(axes, PATHS.items(), strict=False):
         ax.contour(x, y, (make().value(x, y) + 1e-3).log(), levels=6, colors="#bbbbbb", linewidths=0.4)
-        for i, submission in enumerate(options.submissions):
+        for i, submission in enumerate(options.submission):
             rows = table[(table.what == name) & (table.run == submission)].round({"x": 3, "y": 3})
             colour = PALETTE[i % len(PALETTE)]
             ax.plot(rows.x, rows.y, color=colour, linewidth=0.8, label=f"{submission}, {rows.learning_rate.iloc[0]:g}")

@@ -1,12 +1,14 @@
 """The files of a trial: append-only evaluations, a result written last and atomically, a checkpoint."""
 
 import contextlib
+import io
 import json
 import math
 import os
+import pickle
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from timetrial.harness.planning.spec import STATUSES, TrialSpec
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from timetrial.harness.records.curve import Curve
 
 Metrics = dict[str, float]
@@ -108,6 +112,11 @@ class TrialFolder:
         self.checkpoint_file = path / "checkpoint.pt"
         self.log_file = path / "trainee.log"
 
+    @property
+    def weights_file(self) -> Path:
+        """Where the weights of the last evaluation are, if they were kept."""
+        return self.path / "weights.pt"
+
     def write_spec(self, spec: TrialSpec) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self.spec_file, _json_text(spec.to_json()))
@@ -199,15 +208,35 @@ class TrialFolder:
             (size,) = struct.unpack_from("!Q", content)
             return json.loads(content[8 : 8 + size]), content[8 + size :]
 
+    def write_weights(self, weights: "Mapping[str, Tensor]") -> None:
+        """Keep the weights of the last evaluation: the state of the model by name, on the processor."""
+        import torch  # slow to import, and most readers of a trial need none
+
+        buffer = io.BytesIO()
+        torch.save({name: tensor.cpu() for name, tensor in weights.items()}, buffer)
+        write_atomically(self.weights_file, buffer.getvalue())
+
+    def read_weights(self) -> "dict[str, Tensor] | None":
+        """Read what `write_weights` kept, if there is any; raises `CorruptRecord` where it is damaged."""
+        import torch
+
+        if not self.weights_file.exists():
+            return None
+        with reported(self.weights_file):
+            try:
+                return torch.load(self.weights_file, map_location="cpu", weights_only=True)
+            except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+                raise ValueError(f"no weights: {error}") from None
+
     def remove_leftovers(self) -> None:
         """Remove files that a kill has left half written; only for the holder of the trial, who alone writes them."""
-        for pattern in (".result.json.*", ".checkpoint.pt.*"):
+        for pattern in (".result.json.*", ".checkpoint.pt.*", ".weights.pt.*"):
             for file in self.path.glob(pattern):
                 file.unlink(missing_ok=True)
 
     def remove_records(self) -> None:
         """Forget what was recorded, so that the trial runs from its beginning; the spec stays."""
-        for file in (self.result_file, self.checkpoint_file, self.evaluations_file, self.log_file):
+        for file in (self.result_file, self.checkpoint_file, self.evaluations_file, self.log_file, self.weights_file):
             file.unlink(missing_ok=True)
 
 

@@ -41,7 +41,8 @@ def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     paced seconds, measured seconds, steps); n_evals, last_paced, last_seconds, last_step, budget_seconds, budget_clock
     (paced or measured, which the budget counts), target, metric and higher_is_better (None: unknown), positions (where
     in its search space each hyperparameter lies, from 0 to 1), slowness (what the paced seconds of a committed entry
-    were divided by), provisional, optimizer_state_bytes, parameters, flags, machine, libraries, data_hash, finished_at,
+    were divided by), provisional, optimizer_state_bytes, parameters, peak_memory_bytes, flags,
+    machine, libraries, data_hash, finished_at,
     hyperparameters (a dict), path.
 
     Raises `UsageError` where there is no trial, or one trial stands in two runs.
@@ -136,6 +137,7 @@ def _row(folder: TrialFolder, protocols: list[tuple[dict[str, Any], str]]) -> Re
         "provisional": spec.workload.provisional,
         "optimizer_state_bytes": None,
         "parameters": None,
+        "peak_memory_bytes": None,
         "flags": (),
         "machine": None,
         "libraries": None,
@@ -205,6 +207,7 @@ def _ended(result: Result, curve: Curve) -> dict[str, Any]:
         "budget_clock": "paced" if paced else "measured",
         "optimizer_state_bytes": result.optimizer_state_bytes,
         "parameters": result.parameters,
+        "peak_memory_bytes": result.peak_memory_bytes,
         "flags": result.flags,
         "machine": _machine(result.environment),
         "libraries": _json_of(tuple(sorted(result.environment["libraries"].items()))),

@@ -16,6 +16,7 @@ from timetrial.harness.records.verification import Verification
 from timetrial.harness.scoring import Leaderboard, score_leaderboards, score_table
 from timetrial.harness.scoring.present import clock_in_words
 from timetrial.harness.scoring.prices import Prices, fits, score_at
+from timetrial.harness.scoring.tolerance import learning_rate_tolerances
 from timetrial.harness.scoring.trials import available_clocks, prepare_trials
 from timetrial.harness.trial.isolation import WALL
 
@@ -77,6 +78,22 @@ class Board:
             environment = self.folders[row.path].read_result().environment
             stood[row.submission] &= set(environment.get("isolation", ()))
         return {name: tuple(what for what in WALL if what in stood[name]) for name in stood}
+
+    @cached_property
+    def tolerances(self) -> dict[str, float]:
+        """For each submission whose learning rate was drawn, by what factor it may be off."""
+        return learning_rate_tolerances(self.trials)
+
+    def state_bytes(self, submission: str) -> float | None:
+        """Compute the bytes of optimizer state per parameter of the model, the most over trials."""
+        rows = self.trials[self.trials["submission"] == submission]
+        per_parameter = (rows["optimizer_state_bytes"].astype(float) / rows["parameters"].astype(float)).dropna()
+        return float(per_parameter.max()) if len(per_parameter) else None
+
+    def peak_memory_bytes(self, submission: str) -> float | None:
+        """Give the largest resident memory of the training process, the most over trials; None: not recorded."""
+        peaks = self.trials.loc[self.trials["submission"] == submission, "peak_memory_bytes"].astype(float)
+        return float(peaks.max()) if (peaks > 0).any() else None
 
     def metric(self, workload: str) -> TargetMetric:
         """The metric that the target of a workload is on; raises `UsageError` where that cannot be told."""

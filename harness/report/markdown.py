@@ -45,7 +45,8 @@ def standings_table(board: Board) -> tuple[list[str], list[list[str]]]:
     """Say who wins: headings, and a row of text for each submission, those without a score last."""
     scores = board.scores
     heading = ["rank", "submission", f"speed-up over {scores.reference}", "score", "on the way", "reach", "may be best"]
-    heading += ["separated from", "tuning certificate", "optimizer state"]
+    heading += ["separated from", "tuning certificate", "tolerance of the learning rate"]
+    heading += ["optimizer state", "peak memory"]
     rows = []
     for standing in scores.standings:
         rows.append(
@@ -59,23 +60,22 @@ def standings_table(board: Board) -> tuple[list[str], list[list[str]]]:
                 yes(standing.may_be_best),
                 separated_in_words(standing),
                 yes(standing.certificate.holds if standing.certificate else None),
-                memory_text(memory_of(board, standing.submission)),
+                *_costs(board, standing.submission),
             ]
         )
     for submission in scores.incomplete if not scores.counted_as_misses else ():
-        rows.append(["-", submission, "incomplete", *["-"] * 6, memory_text(memory_of(board, submission))])
+        rows.append(["-", submission, "incomplete", *["-"] * 6, *_costs(board, submission)])
     return heading, rows
 
 
-def memory_of(board: Board, submission: str) -> float | None:
-    """Compute the bytes of optimizer state per parameter of the model, the most over workloads."""
-    rows = board.trials[board.trials["submission"] == submission]
-    per_parameter = (rows["optimizer_state_bytes"].astype(float) / rows["parameters"].astype(float)).dropna()
-    return float(per_parameter.max()) if len(per_parameter) else None
-
-
-def memory_text(memory: float | None) -> str:
-    return "-" if memory is None else f"{memory:.1f} B/parameter"
+def _costs(board: Board, submission: str) -> list[str]:
+    """Say what a submission asks for beside time: a learning rate that is so right, and memory."""
+    numbers = (
+        ("{:.1f}x", board.tolerances.get(submission), 1.0),
+        ("{:.1f} B/parameter", board.state_bytes(submission), 1.0),
+        ("{:,.0f} MB", board.peak_memory_bytes(submission), 1e6),
+    )
+    return ["-" if number is None else form.format(number / unit) for form, number, unit in numbers]
 
 
 def _times(board: Board) -> str:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from timetrial.harness.report.boards import Board
 from timetrial.harness.report.colours import line_styles
-from timetrial.harness.report.markdown import memory_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +48,7 @@ def _draw(axes: "Axes", board: Board, workload: str) -> None:
     budget = board.scores.budgets[workload]
     styles = line_styles([standing.submission for standing in standings])
     for place, standing in enumerate(standings):
-        memory = memory_of(board, standing.submission)
+        memory = board.state_bytes(standing.submission)
         if memory is None:
             continue
         result, colour = standing.workloads[workload], styles[standing.submission][0]

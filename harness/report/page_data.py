@@ -16,7 +16,6 @@ from timetrial.harness.records.verification import standing_of
 from timetrial.harness.report.boards import Board
 from timetrial.harness.report.colours import line_styles
 from timetrial.harness.report.curves import Curve, WorkloadCurves
-from timetrial.harness.report.markdown import memory_of
 from timetrial.harness.scoring import Estimate, Leaderboard, Standing, WorkloadResult
 from timetrial.harness.scoring.profile import BAND_TAUS
 from timetrial.harness.trial.isolation import WALL
@@ -67,7 +66,9 @@ def board_data(board: Board, curves: Sequence[WorkloadCurves], folder: Path, tex
         ],
         "taus": [number(tau, FEW) for tau in BAND_TAUS],
         "clocks": {clock: _leaderboard(scored) for clock, scored in board.by_clock.items()},
-        "memory": {name: number(memory_of(board, name)) for name in board.submissions},
+        "tolerance": {name: number(board.tolerances.get(name)) for name in board.submissions},
+        "memory": {name: number(board.state_bytes(name)) for name in board.submissions},
+        "peak": {name: number(board.peak_memory_bytes(name)) for name in board.submissions},
         "incomplete": {name: [_shorten(trial) for trial in trials] for name, trials in scores.incomplete.items()},
         "unsteady": {name: len(trials) for name, trials in scores.unsteady.items()},
         "submissions": {name: _submission(board, name, winners, folder, texts) for name in board.submissions},

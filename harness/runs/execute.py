@@ -35,6 +35,8 @@ class Place:
     data_root: str | None
     resources: Resources | None
     """What a job of the cluster asks for; None: the slots of this machine."""
+    keep_weights: bool = False
+    """Whether the weights of each trial's last evaluation are kept in its folder."""
 
     @property
     def at_once(self) -> int:
@@ -43,12 +45,18 @@ class Place:
 
 
 def read_place(config: Mapping[str, Any]) -> Place:
-    """Read `executor`, `device` and `data_root` of a configuration; raises `UsageError` where one makes no sense."""
+    """Read `executor`, `device`, `data_root` and `keep_weights` of a configuration.
+
+    Raises `UsageError` where one makes no sense.
+    """
+    keep, data_root = config["keep_weights"], config["data_root"]
+    if not isinstance(keep, bool):
+        raise UsageError(f"keep_weights is {keep!r}: write keep_weights=true or keep_weights=false")
     if config["executor"]["name"] == "slurm":
         resources = read_resources(config["executor"], config["device"])
-        return Place(resources.device, resources.slots, resources.threads, config["data_root"], resources)
+        return Place(resources.device, resources.slots, resources.threads, data_root, resources, keep)
     device = choose_device(config["device"])
-    return Place(device, *slots_and_threads(config["executor"], device), config["data_root"], None)
+    return Place(device, *slots_and_threads(config["executor"], device), data_root, None, keep)
 
 
 def run_here(run: RunFolder, plan: Sequence[TrialSpec], place: Place) -> Progress:
@@ -57,14 +65,16 @@ def run_here(run: RunFolder, plan: Sequence[TrialSpec], place: Place) -> Progres
     to_do = tuple(state.name for state in states if not state.is_over)
     with Progress(run.path, plan, done=len(plan) - len(to_do)) as progress:
         if to_do:
-            assignment = SlotAssignment(str(run.path), to_do, place.data_root, cores=None)
+            assignment = SlotAssignment(
+                str(run.path), to_do, place.data_root, cores=None, keep_weights=place.keep_weights
+            )
             run_locally(assignment, min(place.slots, len(to_do)), place.threads, place.device, progress)
     return progress
 
 
 def submit_plan(run: RunFolder, plan: Sequence[TrialSpec], place: Place) -> "list[Job]":
     """Submit what of a plan is neither over nor in a job, and say so."""
-    jobs = submit(run, plan, place.resources, place.data_root)
+    jobs = submit(run, plan, place.resources, place.data_root, place.keep_weights)
     if jobs:
         trials = sum(len(job.trials) for job in jobs)
         named = jobs[0].id if len(jobs) == 1 else f"{jobs[0].id} to {jobs[-1].id}"

@@ -37,6 +37,8 @@ class SlotAssignment:
     """The CPU cores to stay on; None for all."""
     job: str | None = None
     """The cluster job that the slot is, to name it in claims."""
+    keep_weights: bool = False
+    """Whether the weights of each trial's last evaluation are kept in its folder."""
 
 
 Report = Callable[..., None]
@@ -68,7 +70,7 @@ def work(assignment: SlotAssignment, report: Report, stop: Callable[[], bool]) -
                 continue
             with _claimed(folder, assignment.job) as is_mine:
                 if is_mine:
-                    _run(spec, run, arenas, folder, report, stop)
+                    _run(spec, run, arenas, folder, report, stop, assignment.keep_weights)
                 else:
                     held.append(folder)
         if held == open_trials:
@@ -78,7 +80,13 @@ def work(assignment: SlotAssignment, report: Report, stop: Callable[[], bool]) -
 
 
 def _run(
-    spec: TrialSpec, run: RunFolder, arenas: "Arenas", folder: TrialFolder, report: Report, stop: Callable[[], bool]
+    spec: TrialSpec,
+    run: RunFolder,
+    arenas: "Arenas",
+    folder: TrialFolder,
+    report: Report,
+    stop: Callable[[], bool],
+    keep_weights: bool,
 ) -> None:
     """Run a trial that is claimed, from its checkpoint if there is one, or from its beginning where that is damaged."""
     from timetrial.harness.trial.referee import Interrupted, run_trial
@@ -86,6 +94,8 @@ def _run(
     try:
         source = read_copy(spec.submission, run.source(spec.submission), run.imports(spec.submission))
         arena = arenas.open(spec)
+        if keep_weights:
+            arena.check_that_weights_can_be_kept()
     except UsageError as error:
         return report("blocked", trial=spec.folder, reason=str(error))
     folder.remove_leftovers()
@@ -93,13 +103,13 @@ def _run(
     report("started", trial=spec.folder, metric=workload.metric, higher_is_better=workload.higher_is_better)
     try:
         folder.read_ending()  # raises where a trial that ended is corrupt
-        result = run_trial(spec, source, arena, folder, stop)
+        result = run_trial(spec, source, arena, folder, stop, keep_weights)
     except Interrupted:
         return report("interrupted", trial=spec.folder)
     except CorruptRecord as error:
         report("corrupt", trial=spec.folder, reason=str(error))
         folder.remove_records()
-        return _run(spec, run, arenas, folder, report, stop)
+        return _run(spec, run, arenas, folder, report, stop, keep_weights)
     report("finished", trial=spec.folder, status=result.status, seconds=result.seconds, reason=result.reason)
 
 

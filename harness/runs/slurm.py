@@ -119,7 +119,9 @@ class TrialsFailed(Exception):
     """Makes a job fail in the eyes of SLURM, so that nobody takes it for a success."""
 
 
-def submit(run: RunFolder, plan: Sequence[TrialSpec], resources: Resources, data_root: str | None) -> list[Job]:
+def submit(
+    run: RunFolder, plan: Sequence[TrialSpec], resources: Resources, data_root: str | None, keep_weights: bool = False
+) -> list[Job]:
     """Submit the trials of `plan` that are neither over, nor claimed, nor in a job that waits or runs.
 
     Raises `UsageError` where SLURM refuses.
@@ -132,22 +134,23 @@ def submit(run: RunFolder, plan: Sequence[TrialSpec], resources: Resources, data
         states = trial_states(run, [run.trial(spec) for spec in free])
         missing = [spec for spec, at in zip(free, states, strict=True) if at.state in ("waiting", "corrupt")]
         packs = pack(missing, resources.time * 60 - resources.stop_seconds, resources.slots, resources.max_jobs)
-        return _submit_packs(run, packs, resources, max(1, resources.max_jobs - len(queued)), data_root)
+        root = None if data_root is None else str(Path(data_root).resolve())
+        assignments = [
+            SlotAssignment(
+                str(run.path), tuple(spec.folder for spec in trials), root, cores=None, keep_weights=keep_weights
+            )
+            for trials in packs
+        ]
+        return _submit_jobs(run, assignments, resources, max(1, resources.max_jobs - len(queued)))
 
 
-def _submit_packs(
-    run: RunFolder, packs: list[list[TrialSpec]], resources: Resources, at_once: int, data_root: str | None
-) -> list[Job]:
-    if not packs:
+def _submit_jobs(run: RunFolder, assignments: list[SlotAssignment], resources: Resources, at_once: int) -> list[Job]:
+    if not assignments:
         return []
     from submitit import SlurmExecutor  # cloudpickle and asyncio, 0.2 s
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
-    root = None if data_root is None else str(Path(data_root).resolve())
-    tasks = [
-        SlotJob(SlotAssignment(str(run.path), tuple(spec.folder for spec in trials), root, None), resources)
-        for trials in packs
-    ]
+    tasks = [SlotJob(assignment, resources) for assignment in assignments]
     try:
         executor = SlurmExecutor(run.jobs, max_num_timeout=REQUEUES)
         executor.update_parameters(**resources.sbatch, job_name=f"timetrial-{run.name}", array_parallelism=at_once)

@@ -16,6 +16,8 @@ from timetrial.harness.trial.training_data import describe, random_data
 from timetrial.harness.workload import SPLITS, Data, DataSource, Workload, workload_class
 
 DRAWS = 20
+MOST_KEPT_BYTES = 1 << 30
+"""What the weights of a trial may take on disk where they are kept."""
 
 
 class Arena:
@@ -73,6 +75,15 @@ class Arena:
         """Compute the metrics of the model on a split."""
         with torch.inference_mode():
             return self.workload.evaluate(self.model, self.evaluated[split])
+
+    def check_that_weights_can_be_kept(self) -> None:
+        """Raise `UsageError` where the weights of a trial would take more than `MOST_KEPT_BYTES`."""
+        needed = sum(tensor.nbytes for tensor in self.model.state_dict().values())
+        if needed > MOST_KEPT_BYTES:
+            raise UsageError(
+                f"keep_weights: a trial has {needed / 2**30:.1f} GiB of weights, and at most "
+                f"{MOST_KEPT_BYTES / 2**30:g} GiB are kept: leave keep_weights out, or this workload"
+            )
 
     def close(self) -> None:
         self.training_data.close()

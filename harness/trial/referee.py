@@ -35,11 +35,17 @@ class Interrupted(Exception):
 
 
 def run_trial(
-    spec: TrialSpec, source: Source, arena: Arena, folder: TrialFolder, stop: Callable[[], bool] = lambda: False
+    spec: TrialSpec,
+    source: Source,
+    arena: Arena,
+    folder: TrialFolder,
+    stop: Callable[[], bool] = lambda: False,
+    keep_weights: bool = False,
 ) -> Result:
     """Run the trial `spec` of the submission with `source`, or resume it, and write its record.
 
-    Raises `Interrupted` where `stop` has become true at an evaluation point.
+    With `keep_weights`, the weights of the last evaluation are kept where that ended the trial: at the target or at
+    the end of the budget. Raises `Interrupted` where `stop` has become true at an evaluation point.
     """
     began = time.perf_counter()
     checkpoint = folder.read_checkpoint()
@@ -78,6 +84,8 @@ def run_trial(
         ending = failure
     finally:
         weights.close()
+    if keep_weights and not isinstance(ending, TrialFailure):
+        folder.write_weights(arena.model.state_dict())  # the referee's own copy, which was evaluated
     result = make_result(spec, arena, counters, time.perf_counter() - began, ending, test, summary)
     folder.write_result(result)
     return result

@@ -23,8 +23,11 @@ function columns() {
     const value = (row) => (result(row) && result(row)[2] ? result(row)[0][0] : null);
     found.push({ key: name, title: name, up: true, number: true, value, cell: (row) => resultCell(result(row)) });
   }
-  const bytes = { key: "memory", title: "optimizer state per parameter", up: true, number: true };
-  found.push({ ...bytes, value: (row) => board().memory[row.name], cell: memoryCell });
+  found.push(
+    costColumn("tolerance", "tolerance of the learning rate", (factor) => `${factor.toFixed(1)}×`),
+    { ...costColumn("memory", "optimizer state per parameter", (bytes) => `${bytes.toFixed(1)} B`), up: true },
+    { ...costColumn("peak", "peak memory", (bytes) => `${Math.round(bytes / 1e6).toLocaleString("en")} MB`), up: true },
+  );
   return found;
 }
 
@@ -110,9 +113,10 @@ function resultCell(result) {
   return [times(ratio), element("small", {}, ` ${digits(value[0])} ${unit()}${few}`)];
 }
 
-function memoryCell(row) {
-  const memory = board().memory[row.name];
-  return [memory === null ? "–" : `${memory.toFixed(1)} B`];
+/* A column of what a submission asks for beside time: a number that the board has for each name, or none. */
+function costColumn(key, title, form) {
+  const value = (row) => board()[key][row.name];
+  return { key, title, number: true, value, cell: (row) => [value(row) === null ? "–" : form(value(row))] };
 }
 
 function sorted(list, column) {
@@ -161,7 +165,9 @@ function drawHeadline() {
     "worth. May be best: nobody is faster at simultaneous 95 %; separated from: who is faster or slower at " +
     "simultaneous 95 %. On the way: the speed-up at seven levels before each target. Reach: the share of " +
     `${board().study} that reach a target. Per workload: relative to the fastest, the expected time of a study, a ` +
-    "miss counting as the budget, and its reach where it is not all.");
+    "miss counting as the budget, and its reach where it is not all. Tolerance of the learning rate: " +
+    "the highest over the lowest drawn rate with a metric within 5 % of the best. Peak memory: of the training " +
+    "process, libraries and data included.");
   place("notes", ...scored().notes.map((note) => element("li", { class: "hint" }, note)));
 }
 

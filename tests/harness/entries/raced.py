@@ -33,16 +33,15 @@ workloads:
 BOARD = "tiny/self_tuning"
 
 
-def race(root: Path, patch: pytest.MonkeyPatch) -> Path:
+def race(root: Path, patch: pytest.MonkeyPatch, *overrides: str) -> Path:
     """Race adamw and muon under `root`, submit both, and give the folder `results`."""
     stand_in(root, patch)
     (root / "results").mkdir(parents=True)
     shutil.copytree(CONFIGS, root / "configs")
     (root / "configs/suite/tiny.yaml").write_text(SUITE)
     run = root / "runs/race"
-    assert (
-        main(["run", "submission=[adamw,muon]", "suite=tiny", "ruleset=self_tuning", f"run={run}", "device=cpu"]) == 0
-    )
+    raced = ["submission=[adamw,muon]", "suite=tiny", "ruleset=self_tuning", f"run={run}", "device=cpu", *overrides]
+    assert main(["run", *raced]) == 0
     for name in ("adamw", "muon"):
         assert main(["submit", name, str(run)]) == 0
     return root / "results"

@@ -15,7 +15,7 @@ def test_the_critical_batch_of_the_law_is_found():
 
 
 def test_the_variance_of_gradients_falls_as_one_over_the_batch():
-    small = {"batch_sizes": (8, 32, 128), "examples": 1280, "submissions": ("adamw",), "factors": (1.0,)}
+    small = {"batch_sizes": (8, 32, 128), "examples": 1280, "submission": ("adamw",), "factors": (1.0,)}
     found = batch_size.run(batch_size.Options(data="synthetic", target=0.2, gradients=40, **small))
     assert found.numbers["variance_slope"] == pytest.approx(-1, abs=0.12)
     races = found.table[found.table.kind == "race"]

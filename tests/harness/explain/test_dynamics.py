@@ -30,7 +30,7 @@ def test_a_step_of_sgd_has_the_effective_rate_eta_over_the_squared_norm():
 
 
 def test_muon_moves_matrices_in_all_directions():
-    options = dynamics.Options(suite="quickstart", data="synthetic", steps=10, every=5, submissions=("adamw", "muon"))
+    options = dynamics.Options(suite="quickstart", data="synthetic", steps=10, every=5, submission=("adamw", "muon"))
     found = dynamics.run(options)
     assert found.numbers["stable_rank_muon"] > 3 * found.numbers["stable_rank_adamw"]
     assert "stable rank of the update: adamw" in found.paragraph.lower() and found.figure().axes

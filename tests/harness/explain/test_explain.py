@@ -4,6 +4,7 @@ import dataclasses
 
 import pandas
 import pytest
+import torch
 
 from timetrial.harness import UsageError
 from timetrial.harness.cli import main
@@ -37,6 +38,9 @@ def test_every_experiment_has_options_that_can_be_read(name):
         (["norms", "seed=1", "seed=2"], "given twice"),
         (["norms", "data=other"], "choose real or synthetic"),
         (["norms", "--gallery"], "give no name"),
+        (["trajectories", "submission=nobody"], "nobody"),
+        (["landscape", "submission=adamw"], "submission is adamw: name the two to compare, submission=[A,B]"),
+        (["adam_gap", "submission=[sgd,adam,adamw]"], "submission=[A,B]"),
     ],
 )
 def test_bad_input_is_one_line_that_says_what_to_do(given, told, capsys):
@@ -45,17 +49,33 @@ def test_bad_input_is_one_line_that_says_what_to_do(given, told, capsys):
     assert told in error and error.count("\n") == 1
 
 
+@pytest.mark.parametrize("given, read", [("mine", ("mine",)), ("[mine,adamw]", ("mine", "adamw"))])
+def test_submissions_are_named_as_for_a_run(given, read):
+    options, _ = experiment.read_options(experiment.find_experiment("trajectories").Options, [f"submission={given}"])
+    assert options.submission == read
+
+
 def test_an_experiment_writes_figure_numbers_and_paragraph_and_the_gallery_shows_them(tmp_path, capsys):
     output = tmp_path / "norms"
-    assert main(["explain", "norms", "sizes=16,8", f"output={output}"]) == 0
+    assert main(["explain", "norms", "sizes=[16,8]", f"output={output}"]) == 0
     paragraph = (output / "seen.md").read_text()
     assert paragraph in capsys.readouterr().out
     head = (output / "data.csv").read_text().splitlines()[:2]
-    assert head[0] == "# timetrial explain norms sizes=16,8" and "torch 2" in head[1]
+    assert head[0] == "# timetrial explain norms 'sizes=[16,8]'" and "torch 2" in head[1]
     assert len(pandas.read_csv(output / "data.csv", comment="#")) > 100
     assert (output / "figure.svg").stat().st_size < 200_000
     page = gallery.write_gallery(tmp_path).read_text()
-    assert paragraph.strip() in page and "norms/figure.svg" in page and "norms sizes=16,8" in page
+    assert paragraph.strip() in page and "norms/figure.svg" in page and "norms 'sizes=[16,8]'" in page
+
+
+def test_an_experiment_has_one_thread_as_a_trial_has(tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        main(["explain", "norms", "sizes=8", f"output={tmp_path}"])
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_an_empty_gallery_says_what_makes_one(tmp_path):

@@ -21,14 +21,14 @@ def test_the_steps_are_the_first_at_the_threshold_and_never_is_infinite():
 )  # fmt: skip
 def test_it_says_whether_generalisation_was_late(fitted, generalised, shown):
     numbers = {"fitted_one": fitted, "generalised_one": generalised, "validation_one": 0.3}
-    text = grokking.describe(numbers, grokking.Options(submissions=("one",)))
+    text = grokking.describe(numbers, grokking.Options(submission=("one",)))
     assert f"Grokking {shown}" in text
     if math.isfinite(generalised):
         assert f"fitted at step {fitted} and generalised at step {generalised}" in text
 
 
 def test_a_small_network_fits_its_half_of_the_table_and_the_number_stated_is_the_one_in_the_curve():
-    small = {"modulus": 11, "steps": 150, "every": 25, "submissions": ("adamw",), "weight_decay": 0.0}
+    small = {"modulus": 11, "steps": 150, "every": 25, "submission": ("adamw",), "weight_decay": 0.0}
     finding = grokking.run(grokking.Options(**small, suite="mini", learning_rate=3e-3))
     fitted = finding.numbers["fitted_adamw"]
     assert 5 <= fitted <= 150  # 55 examples are learnt by heart

@@ -10,7 +10,7 @@ from timetrial.harness.explain import memory
 @pytest.fixture(scope="module")
 def finding():
     names = ("sgd", "momentum", "adamw")
-    return memory.run(memory.Options(data="synthetic", suite="quickstart", submissions=names, steps=2))
+    return memory.run(memory.Options(data="synthetic", suite="quickstart", submission=names, steps=2))
 
 
 def test_the_numbers_of_the_zero_paper_come_out(finding):

@@ -10,7 +10,7 @@ from timetrial.harness.explain.problems import PATHS
 @pytest.fixture(scope="module")
 def finding():
     small = {"rates": (0.01, 0.1), "steps": 60, "floor_rates": (0.05, 0.1, 0.2), "floor_steps": 300}
-    return trajectories.run(trajectories.Options(**small, submissions=("sgd", "momentum", "muon", "lion")))
+    return trajectories.run(trajectories.Options(**small, submission=("sgd", "momentum", "muon", "lion")))
 
 
 @pytest.mark.parametrize("name", PATHS)
@@ -41,7 +41,7 @@ def test_adam_goes_the_wrong_way_on_reddis_example_and_amsgrad_does_not(finding)
 
 def test_the_paragraph_says_when_the_effect_did_not_show(finding):
     numbers = finding.numbers | {"floor_exponent": 2.0, "reddi_wrong": -1.0}
-    options = trajectories.Options(floor_rates=(0.05, 0.2), submissions=("sgd",))
+    options = trajectories.Options(floor_rates=(0.05, 0.2), submission=("sgd",))
     text = trajectories.describe(numbers, options)
     assert "is not proportional" in text and "did not show" in text
 

@@ -66,11 +66,11 @@ def test_it_shows_the_numbers_of_the_markdown_digit_by_digit(open_page, report):
     for name, *cells in times:
         for seconds, ratio, reach in re.findall(r"([\d.]+) s ([\d.]+)x(?: (\d+%))?", " ".join(cells)):
             assert f"{ratio}x {seconds} s {reach}".strip() in shown[name]
-    scores = [row for row in rows if len(row) == 10 and row[1] in shown]
-    for _, name, speedup, score, way, reach, best, _, _, state in scores:
+    scores = [row for row in rows if len(row) == 12 and row[1] in shown]
+    for _, name, speedup, score, way, reach, best, _, _, tolerance, state, peak in scores:
         for number in (speedup, score, way, reach, best):
             assert re.sub("[()]", "", number) in shown[name]
-        assert shown[name].endswith(state.removesuffix("/parameter"))
+        assert shown[name].endswith(f"{tolerance} {state.removesuffix('/parameter')} {peak}")
     assert len(times) == len(scores) == len(shown) > 5
 
 

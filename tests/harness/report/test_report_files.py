@@ -26,10 +26,19 @@ def test_every_plot_is_a_png_of_a_columns_width_that_is_not_blank_and_an_svg_wit
 
 def test_the_leaderboard_says_who_may_be_the_best_and_marks_misses(report):
     rows = [line.split(" | ") for line in (report / "leaderboard.md").read_text().splitlines() if line.startswith("| ")]
-    best = {row[1]: (row[0].strip("| "), row[6]) for row in rows if len(row) == 10}
+    best = {row[1]: (row[0].strip("| "), row[6]) for row in rows if len(row) == 12}
     assert best["muon"] == ("1", "yes")
     assert best["sgd"][1] == best["sign_sgd"][1] == "no"
     assert any("missed" in cell for row in rows if row[0] == "| sgd" for cell in row)
+
+
+def test_the_leaderboard_says_how_much_a_learning_rate_may_be_off_and_what_memory_it_takes(report, tmp_path):
+    board = (report / "leaderboard.md").read_text()
+    assert re.search(r"\| muon \|.*\| \d+\.\dx \| 4\.5 B/parameter \| 400 MB \|", board)
+    write_run(tmp_path / "run", FIELD[:2], ruleset="self_tuning", **{**SMALL, "studies": 1})
+    main(["report", str(tmp_path / "run")])
+    without_draws = (tmp_path / "run/report/leaderboard.md").read_text()
+    assert re.search(r"\| muon \|.*\| - \| 4\.5 B/parameter \| 400 MB \|", without_draws)
 
 
 def test_csv_has_a_row_for_each_submission_and_the_scores_that_score_prints(report, run_folder, capsys):
