@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from timetrial.harness import UsageError
 from timetrial.harness.entries.beside import choose_beside
@@ -96,10 +97,17 @@ def _plan_problems(candidate: Candidate) -> list[str]:
 def difference(spec: TrialSpec, wanted: TrialSpec) -> str:
     """Say in what a trial differs from what is planned; nothing where that is threads or source alone."""
     wanted = replace(wanted, threads=spec.threads, source_hash=spec.source_hash)
-    ours, theirs = spec.to_json(), wanted.to_json()
-    for name in ours:
-        if ours[name] != theirs[name] and not (name == "hyperparameters" and same_point(ours[name], theirs[name])):
-            return f"its {name} is {ours[name]}, and that of the {spec.suite} suite in this clone {theirs[name]}"
+    return _first_difference(spec.to_json(), wanted.to_json(), f"that of the {spec.suite} suite in this clone")
+
+
+def _first_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any], whose: str, inside: str = "") -> str:
+    for name in {**ours, **theirs}:
+        one, other = ours.get(name), theirs.get(name)
+        if one == other or (name == "hyperparameters" and same_point(one, other)):
+            continue
+        if isinstance(one, dict) and isinstance(other, dict) and name != "hyperparameters":
+            return _first_difference(one, other, whose, f"{inside}{name}.")
+        return f"its {inside}{name} is {one}, and {whose} {other}"
     return ""
 
 

@@ -125,8 +125,8 @@ def _read(key: str, text: str, default: Any) -> Any:
 
 
 def pair(submissions: Sequence[str]) -> Sequence[str]:
-    """Give the two submissions that an experiment compares; raises `UsageError` where there are not two."""
-    if len(submissions) != 2:
+    """Give the two submissions that an experiment compares; raises `UsageError` where there are no two."""
+    if len(submissions) != 2 or submissions[0] == submissions[1]:
         raise UsageError(f"submission is {', '.join(submissions)}: name the two to compare, submission=[A,B]")
     return submissions
 

@@ -4,24 +4,26 @@ On a line from the start w0 to the end w1, L(w0 + a (w1 - w0)), and on a plane t
 with two random directions that are filter-normalised: each filter (row) of a direction has the norm of the filter of
 the weights, and parameters of one dimension stay as they are. The width is how far one can go along such a direction,
 before the loss has risen by `rise`, the mean over both directions and signs. Pairs differ in one thing: dropout, the
-shortcuts of a residual network, or the submission; the minima of the last pair are joined by a line as well. Batch norm
+shortcuts of a residual network, or the submission; the minima of the last pair are joined by a line as well. With
+`run=NAME` they are the minima that two submissions have come to in trials of a run that kept its weights. Batch norm
 takes the statistics of the examples that the loss is computed on.
 """
 
-import copy
+import math
 from dataclasses import dataclass, replace
 
 import numpy
 import pandas
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor, nn
 
 from timetrial.harness.explain import experiment
 from timetrial.harness.explain.experiment import Finding, pair
-from timetrial.harness.explain.loop import Training, find_workload, set_weights, weights_of
+from timetrial.harness.explain.kept import find_kept
+from timetrial.harness.explain.loop import Training, find_workload, weights_of
+from timetrial.harness.explain.surface import Landscape, line, width
 from timetrial.harness.report.colours import PALETTE
-from timetrial.harness.workload import Batch, Workload
+from timetrial.harness.workload import DataSource, Workload
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Options(experiment.Options):
     suite: str = "mini"
     submission: tuple[str, str] = ("momentum", "adamw")
     """The first trains all but the last pair, in which they meet."""
+    run: str = ""
+    """A run with `keep_weights=true`, by its name or folder: the minima of its trials in place of fresh ones."""
+    workload: str = "fashion_mnist_mlp"
+    """Of that run."""
     dropout: float = 0.2
     mlp_steps: int = 1500
     resnet_steps: int = 300
@@ -41,59 +47,44 @@ class Options(experiment.Options):
     rise: float = 0.1
 
 
-class Landscape:
-    """The loss of a trained model as a function of its weights, a vector."""
-
-    def __init__(self, workload: Workload, submission: str, steps: int, options: Options) -> None:
-        data = workload.load("train", options.source)
-        training = Training(workload, submission, steps=steps, data=data, seed=options.seed)
-        self.start = weights_of(training.model)
-        for _ in training.run(steps):
-            pass
-        self.end = weights_of(training.model)
-        self.workload, self.model = workload, copy.deepcopy(training.model).eval()
-        for module in self.model.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.train()
-        self.batch: Batch = workload.batch(data, torch.arange(options.examples), torch.Generator().manual_seed(0))
-
-    @torch.no_grad()
-    def loss(self, weights: Tensor) -> float:
-        set_weights(self.model, weights)
-        return self.workload.loss(self.model, self.batch).item()
-
-    def direction(self, generator: torch.Generator) -> Tensor:
-        """Draw a filter-normalised direction at the end."""
-        set_weights(self.model, self.end)
-        return torch.cat([filter_normalised(p.detach(), generator).reshape(-1) for p in self.model.parameters()])
+def train(workload: Workload, submission: str, steps: int, options: Options) -> Landscape:
+    """Train freshly, and give the landscape around the end."""
+    data = workload.load("train", options.source)
+    training = Training(workload, submission, steps=steps, data=data, seed=options.seed)
+    start = weights_of(training.model)
+    for _ in training.run(steps):
+        pass
+    return Landscape(workload, data, start, training.model, options.examples)
 
 
-def filter_normalised(weights: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw a direction whose filters (along the first dimension) have the norms of those of `weights`."""
-    if weights.ndim < 2:
-        return torch.zeros_like(weights)
-    drawn = torch.randn(weights.shape, generator=generator)
-    norms = [tensor.flatten(1).norm(dim=1) for tensor in (weights, drawn)]
-    return drawn * (norms[0] / norms[1]).reshape(-1, *[1] * (weights.ndim - 1))
+def read(submission: str, options: Options) -> Landscape:
+    """Give the landscape around the weights that a trial of the run has kept, on the data that it trained on."""
+    kept = find_kept(options.run, submission, options.workload)
+    data = kept.workload.load("train", DataSource(kept.spec.data, options.source.root))
+    return Landscape(kept.workload, data, weights_of(kept.start), kept.end, options.examples)
+
+
+def fresh(options: Options) -> dict[str, Landscape]:
+    """Train the pairs; the first and the last are of the two submissions."""
+    one, other = options.submission
+    mlp, resnet = (find_workload(options.suite, name) for name in ("fashion_mnist_mlp", "cifar_resnet"))
+    plain, dropped = (replace(mlp, dropout=dropout) for dropout in (0.0, options.dropout))
+    return {
+        f"mlp, {one}": train(plain, one, options.mlp_steps, options),
+        f"mlp, dropout {options.dropout:g}": train(dropped, one, options.mlp_steps, options),
+        "resnet": train(resnet, one, options.resnet_steps, options),
+        "resnet, no skips": train(replace(resnet, skips=False), one, options.resnet_steps, options),
+        f"mlp, {other}": train(plain, other, options.mlp_steps, options),
+    }
 
 
 def run(options: Options) -> Finding:
     one, other = pair(options.submission)
-    mlp, resnet = (find_workload(options.suite, name) for name in ("fashion_mnist_mlp", "cifar_resnet"))
-    plain = replace(mlp, dropout=0.0)
-    first = Landscape(plain, one, options.mlp_steps, options)
-    last = Landscape(plain, other, options.mlp_steps, options)
-    landscapes = {
-        f"mlp, {one}": first,
-        f"mlp, dropout {options.dropout:g}": Landscape(
-            replace(mlp, dropout=options.dropout), one, options.mlp_steps, options
-        ),
-        "resnet": Landscape(resnet, one, options.resnet_steps, options),
-        "resnet, no skips": Landscape(replace(resnet, skips=False), one, options.resnet_steps, options),
-        f"mlp, {other}": last,
-    }
+    landscapes = {name: read(name, options) for name in (one, other)} if options.run else fresh(options)
+    (first_name, first), *_, (last_name, last) = landscapes.items()
     rows, numbers = [], {}
     axis = numpy.linspace(-options.reach, options.reach, options.points)
+    steps = numpy.linspace(0, options.reach, 4 * options.points)
     for name, landscape in landscapes.items():
         generator = torch.Generator().manual_seed(options.seed)
         directions = [landscape.direction(generator) for _ in range(2)]
@@ -104,58 +95,36 @@ def run(options: Options) -> Finding:
             (a, b, landscape.loss(landscape.end + a * directions[0] + b * directions[1])) for a in axis for b in axis
         ]
         rows += [{"model": name, "kind": "plane", "a": a, "b": b, "loss": loss} for a, b, loss in plane]
-        numbers[f"width_{name}"] = width(landscape, directions, options)
+        numbers[f"width_{name}"] = width(landscape, directions, steps, options.rise)
         numbers[f"end_{name}"] = landscape.loss(landscape.end)
     between = f"{one} to {other}"
     rows += [{"model": between, "kind": "line", "a": a, "b": 0.0, "loss": x} for a, x in line(last, first.end)]
     table = pandas.DataFrame(rows)
     joined = table[table.model == between]
-    ends = [numbers[f"end_mlp, {name}"] for name in options.submission]
-    numbers["barrier"] = float(joined.loss[(joined.a >= 0) & (joined.a <= 1)].max() - max(ends))
+    higher = max(numbers[f"end_{first_name}"], numbers[f"end_{last_name}"])
+    numbers["barrier"] = float(joined.loss[(joined.a >= 0) & (joined.a <= 1)].max() - higher)
     return Finding(table, numbers, describe(numbers, options), lambda: draw(table, list(landscapes), between))
-
-
-def line(landscape: Landscape, start: Tensor) -> list[tuple[float, float]]:
-    """Compute the loss on the line from `start` (0) to the end (1), and a quarter beyond both."""
-    return [(float(a), landscape.loss(start + a * (landscape.end - start))) for a in numpy.linspace(-0.25, 1.25, 25)]
-
-
-def width(landscape: Landscape, directions: list[Tensor], options: Options) -> float:
-    """Find how far one can go before the loss has risen by `rise`: the mean over directions and their opposites."""
-    steps = numpy.linspace(0, options.reach, 4 * options.points)
-    found = []
-    for direction in (signed * sign for signed in directions for sign in (1, -1)):
-        losses = [landscape.loss(landscape.end + s * direction) for s in steps]
-        found.append(first_rise(steps, numpy.array(losses), options.rise))
-    return float(numpy.mean(found))
-
-
-def first_rise(steps: numpy.ndarray, losses: numpy.ndarray, rise: float) -> float:
-    """Interpolate where `losses` are first `rise` above their first; the last step where they never are."""
-    above = losses - losses[0] >= rise
-    if not above.any():
-        return float(steps[-1])
-    i = int(above.argmax())
-    share = (losses[0] + rise - losses[i - 1]) / (losses[i] - losses[i - 1])
-    return float(steps[i - 1] + share * (steps[i] - steps[i - 1]))
 
 
 def describe(n: dict[str, float], options: Options) -> str:
     names = [key.removeprefix("width_") for key in n if key.startswith("width_")]
     listed = "; ".join(f"{name} {n[f'width_{name}']:.2f} (loss {n[f'end_{name}']:.3f})" for name in names)
-    skips = n["width_resnet"] > n["width_resnet, no skips"]
+    shortcuts = ""
+    if "width_resnet" in n:
+        wider = "wider" if n["width_resnet"] > n["width_resnet, no skips"] else "not wider"
+        shortcuts = f"With shortcuts the minimum is {wider} than without. "
     barrier = n["barrier"] > options.rise
     return (
-        f"Width at which the loss has risen by {options.rise:g}, in filter norms: {listed}. With shortcuts the minimum "
-        f"is {'wider' if skips else 'not wider'} than without. On the line between the minima of "
-        f"{' and '.join(options.submission)} the loss rises {n['barrier']:.3f} above the higher of the two: there is "
-        f"{'a' if barrier else 'no'} barrier."
+        f"Width at which the loss has risen by {options.rise:g}, in filter norms: {listed}. {shortcuts}On the line "
+        f"between the minima of {' and '.join(options.submission)} the loss rises {n['barrier']:.3f} above the higher "
+        f"of the two: there is {'a' if barrier else 'no'} barrier."
     )
 
 
 def draw(table: pandas.DataFrame, names: list[str], between: str) -> Figure:
-    figure = Figure(figsize=(6.6, 4.2))
-    panels = list(figure.subplots(2, 3).flat)
+    lines = math.ceil((1 + len(names)) / 3)
+    figure = Figure(figsize=(6.6, 2.1 * lines))
+    panels = list(figure.subplots(lines, 3, squeeze=False).flat)
     for place, name in enumerate([*names, between]):
         rows = table[(table.model == name) & (table.kind == "line")]
         panels[0].plot(rows.a, rows.loss, color=PALETTE[place], label=name, linewidth=1)

@@ -33,7 +33,7 @@ def compose(overrides: list[str]) -> dict[str, Any]:
         with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
             config = hydra.compose("config", overrides=overrides)
         return OmegaConf.to_container(config, resolve=True)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:  # ValueError: of a group that is a number
         raise UsageError(_in_one_line(error, overrides)) from None
 
 
@@ -58,4 +58,5 @@ def _in_one_line(error: Exception, overrides: list[str]) -> str:
             remedy = f"did you mean {close[0]}?" if close else f"choose of {', '.join(known)}"
             return f"unknown {key} {value!r}: {remedy}"
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return f"{' '.join(overrides)}: {reason.rstrip('.')}: {CONFIGS / 'config.yaml'} shows what can be overridden"
+    given = " ".join(" ".join(overrides).split())
+    return f"{given}: {reason.rstrip('.')}: {CONFIGS / 'config.yaml'} shows what can be overridden"

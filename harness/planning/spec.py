@@ -82,6 +82,11 @@ class TrialSpec:
         return f"{self.submission}/{self.ruleset}/{self.workload.name}/study_{self.study}/trial_{self.trial}"
 
     @property
+    def study_key(self) -> tuple[str, int, str, int]:
+        """What the seeds of its study are derived from, the same for every submission."""
+        return self.suite, self.suite_version, self.workload.name, self.study
+
+    @property
     def protocol(self) -> str:
         """Hash what is `shared` by trials that may be compared (12 hexadecimal digits).
 

@@ -115,7 +115,6 @@ def _ask_for_summary(trainee: TraineeProcess) -> dict[str, Any]:
 
 
 def _assign(spec: TrialSpec, source: Source, arena: Arena, weights: SharedTensors) -> Assignment:
-    study = (spec.suite, spec.suite_version, spec.workload.name, spec.study)
     return Assignment(
         workload=arena.workload,
         training_columns=arena.training_columns,
@@ -127,9 +126,9 @@ def _assign(spec: TrialSpec, source: Source, arena: Arena, weights: SharedTensor
         budget_seconds=spec.budget_seconds,
         eval_every=spec.workload.eval_every,
         warmup_steps=spec.warmup_steps,
-        weights_seed=derive_seed("weights", *study),
-        batches_seed=derive_seed("batches", *study),
-        trial_seed=derive_seed("trial", *study, spec.trial),
+        weights_seed=derive_seed("weights", *spec.study_key),
+        batches_seed=derive_seed("batches", *spec.study_key),
+        trial_seed=derive_seed("trial", *spec.study_key, spec.trial),
         device=spec.device,
         execution=spec.execution,
         threads=spec.threads,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.harness.trial.tiny import SPEC
@@ -18,7 +18,7 @@ from timetrial.harness.planning.plan import make_plan
 from timetrial.harness.planning.search_space import parse_hyperparameters, parse_search_space
 from timetrial.harness.records.files import CorruptRecord, Evaluation, TrialFolder
 
-CASES = settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+CASES = settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck))
 
 scalars = st.one_of(
     st.none(),
@@ -195,6 +195,8 @@ def test_a_configuration_makes_a_plan_or_is_refused_in_a_line(key, value, config
         st.one_of(st.text(max_size=20), st.tuples(st.sampled_from(KEYS), st.text(max_size=8)).map("=".join)), max_size=2
     )
 )
+@example(["=0"])
+@example(["0=\n"])
 def test_an_override_is_taken_or_refused_in_a_line(overrides) -> None:
     try:
         compose(["submission=template", *overrides])

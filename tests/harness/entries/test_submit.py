@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from tests.harness.entries.conftest import BOARD, check_fails_naming, tamper
 from timetrial.harness.cli import main
 from timetrial.harness.entries.committed import CommittedEntry
-from timetrial.harness.entries.submitting import environment_problems
+from timetrial.harness.entries.submitting import difference, environment_problems
+from timetrial.harness.planning.configuration import compose
+from timetrial.harness.planning.plan import make_plan
 
 
 def test_the_committed_layout_holds_no_path_of_the_machine(results, pristine):
@@ -166,3 +169,13 @@ def test_a_run_may_go_on_with_other_slots_where_trials_have_one_thread(threads, 
         )
 
     assert len(environment_problems([trial(1), trial(2)])) == problems
+
+
+def test_a_trial_of_another_plan_is_told_by_the_number_that_differs():
+    (spec, *_) = make_plan(compose(["suite=quickstart", "submission=sgd"]), "cpu", threads=1)
+    longer = replace(spec, workload=replace(spec.workload, budget_seconds=99.0))
+    assert difference(spec, replace(spec, threads=2)) == ""
+    assert difference(longer, spec).startswith("its workload.budget_seconds is 99.0, and that of the quickstart suite")
+    assert difference(replace(spec, hyperparameters={"learning_rate": 7.0}), spec).startswith(
+        "its hyperparameters is {"
+    )

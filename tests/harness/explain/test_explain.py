@@ -41,6 +41,7 @@ def test_every_experiment_has_options_that_can_be_read(name):
         (["trajectories", "submission=nobody"], "nobody"),
         (["landscape", "submission=adamw"], "submission is adamw: name the two to compare, submission=[A,B]"),
         (["adam_gap", "submission=[sgd,adam,adamw]"], "submission=[A,B]"),
+        (["landscape", "submission=[adamw,adamw]"], "submission=[A,B]"),
     ],
 )
 def test_bad_input_is_one_line_that_says_what_to_do(given, told, capsys):
