@@ -130,7 +130,8 @@ def test_a_preempted_job_stops_with_a_checkpoint_is_requeued_and_ends_as_if_undi
 
 
 def test_a_job_that_reaches_its_time_limit_is_requeued_and_goes_on(run, submissions):
-    limits = ("executor.time=2", "suite.workloads.modular_division.budget_seconds=1500")  # paced: of a faster machine too
+    # A budget is in paced seconds, which pass faster than measured ones on a machine that is faster than the suite's.
+    limits = ("executor.time=2", "suite.workloads.modular_division.budget_seconds=1500")
     assert cli.main(["run", *overrides(run, "sleepy", trials=1, steps=2400), *SLURM, *limits]) == 0
     (job,) = read_jobs(RunFolder(run))
     wait_for(lambda: "Restarts=1" in _show(job.id), "the job to be requeued", seconds=150)
