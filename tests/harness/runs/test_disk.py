@@ -42,7 +42,9 @@ def _full(folder):
 
 @contextlib.contextmanager
 def _read_only(folder):
-    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+    # The kernel refuses as long as a file of the disk is open for writing, which one of a run's often is.
+    remount = ["mount", "-o", "remount,ro", str(folder)]
+    wait_for(lambda: not subprocess.run(remount, capture_output=True).returncode, "a moment between two writes")
     yield
     subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
 
