@@ -21,9 +21,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
     *("*.md", "configs/**/README.md", "harness/**/README.md", "scripts/README.md", "submissions/README.md"),
     *("workloads/README.md", "results/README.md", "results/*/README.md", "results/benchmark/*.md"),
-    "results/*/*/leaderboard.md",
+    *("results/*/*/leaderboard.md", "results/version_*/*/*/leaderboard.md"),
 )
-BESIDE = ("results/*/*/leaderboard.html", "results/*/*/*.svg", "results/explain/*/figure.svg")
+BESIDE = (
+    *("results/*/*/leaderboard.html", "results/*/*/*.svg", "results/explain/*/figure.svg"),
+    *("results/version_*/*/*/leaderboard.html", "results/version_*/*/*/*.svg"),
+)
 """What pages show or link to, which lies beside them in the site as well."""
 LINK = re.compile(r"(?P<before>\]\(|\b(?:src|href)=\")(?P<target>[^)\s\"#:]+)(?P<anchor>#[^)\s\"]*)?(?=[)\"\s])")
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)

@@ -85,27 +85,29 @@ def _describe(name: str, change) -> list[str]:
 
 def _check(allow_mixed_hardware: bool) -> int:
     from timetrial.harness.entries.check import check_results
-    from timetrial.harness.entries.committed import committed_results
+    from timetrial.harness.entries.committed import read_roots
 
-    results = committed_results(places.RESULTS)
-    if results is None:
+    found = read_roots(places.RESULTS)
+    if not found:
         print(f"{places.RESULTS}: no entry is committed yet", file=sys.stderr)
         return 0
-    problems = check_results(results, places.RESULTS, allow_mixed_hardware)
+    problems = [one for root, results in found.items() for one in check_results(results, root, allow_mixed_hardware)]
     if problems:
         _name(problems, "the committed results are not what was recorded")
         return 1
-    trials = sum(1 for _ in results.trials())
-    print(f"{len(results.entries)} entries, {trials} trials: every record is whole, every score follows from them")
+    entries = [entry for results in found.values() for entry in results.entries]
+    trials = sum(len(entry.trials()) for entry in entries)
+    print(f"{len(entries)} entries, {trials} trials: every record is whole, every score follows from them")
     return 0
 
 
 def _rewrite(allow_mixed_hardware: bool) -> int:
+    from timetrial.harness.entries.committed import read_roots
     from timetrial.harness.entries.submitting import rewrite
-    from timetrial.harness.planning import places
 
-    for file in rewrite(places.RESULTS, allow_mixed_hardware):
-        print(file)
+    for root in read_roots(places.RESULTS) or [places.RESULTS]:
+        for file in rewrite(root, allow_mixed_hardware):
+            print(file)
     return 0
 
 

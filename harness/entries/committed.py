@@ -243,6 +243,15 @@ def committed_results(path: Path) -> CommittedResults | None:
     return CommittedResults(path, entries) if entries else None
 
 
+def read_roots(results: Path) -> dict[Path, CommittedResults]:
+    """Read the folders that hold leaderboards: `results`, and in it `version_N` for earlier versions of suites.
+
+    Each has its own sources and its own README. One without an entry is left out.
+    """
+    roots = [results, *sorted(results.glob("version_*"))]
+    return {root: found for root in roots if (found := committed_results(root))}
+
+
 def _entry_files(path: Path) -> Iterator[Path]:
     for depth in range(4):
         yield from sorted(

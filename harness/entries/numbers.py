@@ -10,6 +10,7 @@ from pathlib import Path
 
 from timetrial.harness import UsageError
 from timetrial.harness.entries.quantities import compute
+from timetrial.harness.planning import places
 from timetrial.harness.records.files import write_atomically
 from timetrial.harness.report.boards import Board
 
@@ -18,8 +19,8 @@ LINE_START = re.compile(r"[\s>*-]*")
 
 
 def files_with_numbers(root: Path) -> list[Path]:
-    """List the texts that hold marks, of the README of `results/` and that of the clone."""
-    files = (root / "README.md", root.parent / "README.md")
+    """List the texts that hold marks: the README of `root` and, where that is `results/`, that of the clone."""
+    files = (root / "README.md", *([root.parent / "README.md"] if root == places.RESULTS else []))
     return [file for file in files if file.is_file() and "<!--=" in file.read_text()]
 
 
@@ -55,13 +56,17 @@ def find_wrong_numbers(file: Path, boards: Mapping[str, Board]) -> list[str]:
 def insert_numbers(file: Path, boards: Mapping[str, Board]) -> bool:
     """Write what the records give between the marks of a text; say whether that changed it.
 
-    Raises `UsageError` for a mark that asks for what the records do not have.
+    A mark that asks for what the records do not have stays as it is, for `timetrial submit --check` to name.
     """
+
+    def inserted_at(mark: re.Match[str]) -> str:
+        try:
+            return f"<!--= {mark['asked']}-->{compute(mark['asked'], boards)}<!--/-->"
+        except UsageError:
+            return mark[0]
+
     text = file.read_text()
-    try:
-        inserted = MARK.sub(lambda mark: f"<!--= {mark['asked']}-->{compute(mark['asked'], boards)}<!--/-->", text)
-    except UsageError as error:
-        raise UsageError(f"{file}: {error}") from None
+    inserted = MARK.sub(inserted_at, text)
     if inserted != text:
         write_atomically(file, inserted)
     return inserted != text

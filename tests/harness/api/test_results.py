@@ -35,7 +35,8 @@ def test_the_leaderboard_has_the_numbers_of_score(run, results, capsys):
 
 
 def test_a_committed_leaderboard_is_read_like_a_run():
-    results = timetrial.read(RESULTS / "mini" / "self_tuning" / "adamw", RESULTS / "mini" / "self_tuning" / "muon")
+    board = RESULTS / "miniature" / "self_tuning"
+    results = timetrial.read(board / "adamw", board / "muon")
     assert set(results.trials["submission"]) == {"adamw", "muon"}
     assert len(results.curves) == results.trials["n_evals"].sum()
     assert results.curves.groupby(["submission", "workload", "study"]).size().min() > 1
@@ -65,7 +66,8 @@ def test_it_shows_itself_in_a_terminal_and_in_a_notebook(results):
 
 
 def test_where_there_are_several_leaderboards_one_is_named():
-    both = timetrial.read(RESULTS / "mini" / "external" / "lion", RESULTS / "mini" / "self_tuning" / "adamw")
+    boards = RESULTS / "version_2" / "mini"
+    both = timetrial.read(boards / "external" / "lion", boards / "self_tuning" / "adamw")
     with pytest.raises(timetrial.UsageError, match=r"2 leaderboards fit .* there are suite='mini' ruleset='external',"):
         both.plots()
     assert "performance_profile" in both.plots(ruleset="external")

@@ -109,6 +109,19 @@ def test_an_edited_leaderboard_is_written_again_as_it_was(results, capsys):
     assert file.read_bytes() == before and str(file) in capsys.readouterr().out
 
 
+def test_boards_of_an_earlier_version_are_checked_and_written_again_where_they_lie(results, capsys):
+    earlier = results / "version_1"
+    earlier.mkdir()
+    (results / "quickstart").rename(earlier / "quickstart")
+    (results / "sources").rename(earlier / "sources")
+    assert main(["submit", "--check"]) == 0
+    assert "2 entries" in capsys.readouterr().out
+    tamper(earlier / BOARD / "leaderboard.md", "sgd", "sgd2")
+    check_fails_naming(capsys, str(earlier / BOARD / "leaderboard.md"))
+    assert main(["submit", "--rewrite"]) == 0
+    assert main(["submit", "--check"]) == 0
+
+
 def test_changed_metadata_are_found(results, capsys):
     tamper(results / BOARD / "adamw/entry.json", '"author": "TimeTrial"', '"author": "Somebody Else"')
     check_fails_naming(capsys, "adamw/entry.json", "Somebody Else")

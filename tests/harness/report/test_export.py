@@ -111,5 +111,6 @@ def test_a_form_that_is_none_and_a_library_that_is_missing_are_one_line(run, tmp
 def test_committed_results_are_exported_like_a_run(tmp_path):
     from timetrial.harness.planning.places import RESULTS
 
-    assert main(["export", str(RESULTS / "mini/self_tuning/adamw"), "--to", "csv", "--output", str(tmp_path)]) == 0
+    entry = RESULTS / "miniature/self_tuning/adamw"
+    assert main(["export", str(entry), "--to", "csv", "--output", str(tmp_path)]) == 0
     assert set(pandas.read_csv(tmp_path / "evaluations.csv")["submission"]) == {"adamw"}

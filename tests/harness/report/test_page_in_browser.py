@@ -208,7 +208,7 @@ def test_without_a_script_there_is_a_plain_table(open_page):
 
 
 def test_a_committed_board_says_which_entries_were_run_again_and_in_what_they_differ(chromium, tmp_path):
-    committed = (RESULTS / "mini/self_tuning/leaderboard.html").read_text()
+    committed = (RESULTS / "version_2/mini/self_tuning/leaderboard.html").read_text()
     for name, standing, problems in (("muon", "verified", []), ("soap", "challenged", ["small_gpt: <b>late</b>"])):
         where = "https://github.com/timetrial-benchmark/timetrial/actions/runs/1"
         found = {"standing": standing, "reruns": [["2026-11-27", where, 4, 3, problems]]}
