@@ -83,8 +83,7 @@ def noise(workload_name: str, submission: str, options: Options) -> numpy.ndarra
     workload = find_workload(options.suite, workload_name)
     data = workload.load("train", options.source)
     training = Training(workload, submission, steps=options.warm_steps, data=data, seed=options.seed)
-    for _ in training.run(options.warm_steps):
-        pass
+    training.train(options.warm_steps)
     parameters = [p for p in training.model.parameters() if p.requires_grad]
     gradients = []
     for _ in range(options.samples):

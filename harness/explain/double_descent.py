@@ -85,8 +85,7 @@ def networks(options: Options) -> list[dict]:
     for width in options.widths:
         workload = replace(base, hidden=(width,))
         training = Training(workload, options.submission, values, steps=options.steps, data=train, seed=options.seed)
-        for _ in training.run(options.steps):
-            pass
+        training.train(options.steps)
         fitted, general = (1 - training.evaluate(data)["accuracy"] for data in (train, test))
         parameters = sum(p.numel() for p in training.model.parameters())
         row = {"model": "network", "width": width, "size": parameters, "threshold": options.examples * classes}

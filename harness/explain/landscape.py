@@ -52,8 +52,7 @@ def train(workload: Workload, submission: str, steps: int, options: Options) -> 
     data = workload.load("train", options.source)
     training = Training(workload, submission, steps=steps, data=data, seed=options.seed)
     start = weights_of(training.model)
-    for _ in training.run(steps):
-        pass
+    training.train(steps)
     return Landscape(workload, data, start, training.model, options.examples)
 
 

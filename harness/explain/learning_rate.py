@@ -73,8 +73,7 @@ def from_grid(options: Options) -> pandas.DataFrame:
         for rate in numpy.geomspace(options.low, options.high, options.grid):
             values = hyperparameters_of(name, learning_rate=float(rate))
             training = Training(workload, name, values, steps=options.steps, data=train, seed=options.seed)
-            for _ in training.run(options.steps):
-                pass
+            training.train(options.steps)
             metrics = training.evaluate(validation)
             diverged = not math.isfinite(metrics["loss"])
             metric = math.nan if diverged else metrics[workload.metric]

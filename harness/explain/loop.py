@@ -124,6 +124,11 @@ class Training:
             self.submission.training_step(self.batches.next())
             yield step
 
+    def train(self, steps: int) -> None:
+        """Take `steps` steps, with nothing in between."""
+        for _ in self.run(steps):
+            pass
+
     @property
     def loss(self) -> float:
         """The training loss of the last batch, before its step."""

@@ -107,8 +107,7 @@ def measured(workload: Workload, names: tuple[str, ...] | list[str], options: Op
     quick, rows = replace(workload, batch_size=SMALL_BATCH), []
     for name in names:
         training = Training(quick, name, hyperparameters_of(name), **common)
-        for _ in training.run(options.steps):
-            pass
+        training.train(options.steps)
         weights = bytes_in(dict(training.model.named_parameters()))
         parameters = sum(p.numel() for p in training.model.parameters())
         state = bytes_in(training.submission.state_dict())
