@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy
 import pandas
-import torch
 from matplotlib.figure import Figure
 
 from timetrial.harness import UsageError
@@ -84,13 +83,8 @@ def noise(workload_name: str, submission: str, options: Options) -> numpy.ndarra
     data = workload.load("train", options.source)
     training = Training(workload, submission, steps=options.warm_steps, data=data, seed=options.seed)
     training.train(options.warm_steps)
-    parameters = [p for p in training.model.parameters() if p.requires_grad]
-    gradients = []
-    for _ in range(options.samples):
-        loss = workload.loss(training.model, training.batches.next())
-        gradients.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)]))
-    stacked = torch.stack(gradients)
-    return (stacked - stacked.mean(0)).norm(dim=1).numpy()
+    gradients = training.gradients(options.samples)
+    return (gradients - gradients.mean(0)).norm(dim=1).numpy()
 
 
 def tail_index(values: numpy.ndarray, share: float = TAIL) -> float:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy
 import pandas
-import torch
 from matplotlib.figure import Figure
 from scipy.optimize import curve_fit
 
@@ -63,14 +62,8 @@ def variances(workload: Workload, train: Data, options: Options) -> list[dict]:
     for size in options.batch_sizes:
         sized = replace(workload, batch_size=size)
         training = Training(sized, "sgd", steps=1, data=train, seed=options.seed)
-        parameters = list(training.model.parameters())
-        examples, generator = workload.examples(train), torch.Generator().manual_seed(options.seed)
-        gradients = []
-        for _ in range(options.gradients):
-            batch = sized.batch(train, torch.randint(examples, (size,), generator=generator), generator)
-            found = torch.autograd.grad(sized.loss(training.model, batch), parameters)
-            gradients.append(torch.cat([g.flatten() for g in found]))
-        rows.append({"kind": "variance", "batch_size": size, "variance": torch.stack(gradients).var(0).sum().item()})
+        variance = training.gradients(options.gradients).var(0).sum().item()
+        rows.append({"kind": "variance", "batch_size": size, "variance": variance})
     return rows
 
 

@@ -129,6 +129,17 @@ class Training:
         for _ in self.run(steps):
             pass
 
+    def gradients(self, count: int) -> Tensor:
+        """Compute gradients at the weights as they are, of batches drawn with replacement: (count, parameters)."""
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
+        examples, generator = self.workload.examples(self.data), self.task.generator
+        found = []
+        for _ in range(count):
+            indices = torch.randint(examples, (self.workload.batch_size,), generator=generator)
+            loss = self.workload.loss(self.model, self.workload.batch(self.data, indices, generator))
+            found.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)]))
+        return torch.stack(found)
+
     @property
     def loss(self) -> float:
         """The training loss of the last batch, before its step."""
