@@ -19,7 +19,7 @@ def test_polynomials_peak_where_there_are_as_many_coefficients_as_points():
 
 def test_networks_below_the_threshold_do_not_fit_and_wide_ones_do():
     small = {"data": "synthetic", "examples": 100, "widths": (1, 4, 64), "steps": 300, "coefficients": (2, 4, 6)}
-    finding = double_descent.run(double_descent.Options(**small, suite="quickstart", repetitions=2))
+    finding = double_descent.run(double_descent.Options(**small, repetitions=2))
     rows = finding.table[finding.table.model == "network"]
     assert rows.training_error.iloc[0] > 0.2 and rows.training_error.iloc[-1] < 0.05
     assert rows["size"].tolist() == [width * 785 + width * 10 + 10 for width in (1, 4, 64)]
