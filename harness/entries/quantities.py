@@ -145,13 +145,14 @@ def fastest(board: Board, workload: str, clock: str = "") -> str:
 
 
 def step(board: Board, submission: str, workload: str, which: str) -> str:
-    """The milliseconds per batch drawn of a trial: the `least`, the `median` or the `most` over trials."""
+    """The milliseconds per batch drawn of a trial, paced where it had a pacer: the `least`, `median` or `most` over
+    trials."""
     seconds = _seconds_per_step(_rows(board, submission, workload))
     return f"{1000 * {'least': seconds.min, 'median': seconds.median, 'most': seconds.max}[which]():.1f} ms"
 
 
 def step_ratio(board: Board, submission: str, other: str, workload: str) -> str:
-    """How many times as long as another's a step takes, each at the fastest that it was measured."""
+    """How many times as long as another's a step takes, each in the trial where it took least."""
     least = [_seconds_per_step(_rows(board, name, workload)).min() for name in (submission, other)]
     return f"{least[0] / least[1]:.1f}"
 
@@ -194,7 +195,8 @@ def _rows(board: Board, submission: str, workload: str = "") -> pd.DataFrame:
 
 
 def _seconds_per_step(rows: pd.DataFrame) -> pd.Series:
-    return (rows["last_seconds"] / rows["last_step"])[rows["last_step"] > 0]
+    seconds = rows["last_paced"].fillna(rows["last_seconds"])
+    return (seconds / rows["last_step"])[rows["last_step"] > 0]
 
 
 def _scores(board: Board, clock: str = "") -> Leaderboard:

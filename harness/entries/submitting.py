@@ -22,7 +22,7 @@ from timetrial.harness.records.contradictions import find_contradictions
 from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.records.run import Run
 from timetrial.harness.report.boards import Board, read_boards
-from timetrial.harness.report.write import write_profile, write_report
+from timetrial.harness.report.write import write_pictures, write_report
 from timetrial.harness.scoring import REFERENCE
 
 
@@ -241,7 +241,7 @@ def read_committed(board_folder: Path, allow_mixed_hardware: bool = False) -> Bo
 
 
 def write_leaderboards(root: Path, boards: list[Board], into: Path | None = None) -> list[Path]:
-    """Write what is committed of leaderboards under `root`: the tables, the page, and the performance profiles.
+    """Write what is committed of leaderboards under `root`: the tables, the page and the pictures.
 
     With `into`, write only the tables and the page, as they would be, in that folder instead.
     """
@@ -250,5 +250,5 @@ def write_leaderboards(root: Path, boards: list[Board], into: Path | None = None
         place = Path(board.suite) / board.ruleset
         files += write_report([board], (into or root) / place, formats=(), links_from=root / place)
         if not into and board.scores.standings:
-            files.append(write_profile(board, root / place / "performance_profile.svg"))
+            files += write_pictures(board, root / place)
     return files

@@ -42,9 +42,9 @@ class Spread:
 
 def spreads(trials: pd.DataFrame, reference: str = REFERENCE) -> list[Spread]:
     """Measure the spread of pairs in a prepared table: the median and the upper quartile over submissions by steps,
-    and the median by measured seconds. Submissions with fewer than three studies are left out."""
+    and the median by paced seconds. Submissions with fewer than three studies are left out."""
     found = []
-    for clock, quantile in (("steps", 0.5), ("steps", 0.75), ("measured", 0.5)):
+    for clock, quantile in (("steps", 0.5), ("steps", 0.75), ("paced", 0.5)):
         logs = {}
         for workload, rows in trials.groupby("workload", observed=True):
             counted = np.log(np.minimum(rows[crossing_column(clock)], budget_of(rows, clock, reference)))
@@ -59,7 +59,7 @@ def spreads(trials: pd.DataFrame, reference: str = REFERENCE) -> list[Spread]:
 def pair_seconds(trials: pd.DataFrame, reference: str = REFERENCE) -> float:
     """Give the core-seconds of the reference's half of a pair: its mean training seconds, summed over workloads."""
     own = trials[trials["submission"] == reference]
-    return float(own.groupby("workload", observed=True)[LAST["measured"]].mean().sum())
+    return float(own.groupby("workload", observed=True)[LAST["paced"]].mean().sum())
 
 
 def simulate_verdict(log_ratios: Sequence[float], at_least: float) -> tuple[str, int]:

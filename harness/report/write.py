@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg")
+PICTURES = ("speedup", "performance_profile")
 
 
 def write_report(
@@ -45,20 +46,20 @@ def write_report(
     return files
 
 
-def write_profile(board: Board, path: Path) -> Path:
-    """Write the performance profiles alone, as SVG: the picture of a leaderboard that is committed."""
-    from timetrial.harness.report import plots
-    from timetrial.harness.report.style import plotting
-
-    with plotting("paper"):
-        plots.plot_profiles(board.scores, board.plot_frame).savefig(path, metadata={"Date": None})
-    return path
+def write_pictures(board: Board, folder: Path) -> list[Path]:
+    """Write the pictures of a leaderboard that are committed: `PICTURES`, as SVG."""
+    return write_plots(board, (), folder, "paper", ("svg",), PICTURES)
 
 
 def write_plots(
-    board: Board, curves: Sequence[WorkloadCurves], folder: Path, style: str, formats: Sequence[str]
+    board: Board,
+    curves: Sequence[WorkloadCurves],
+    folder: Path,
+    style: str,
+    formats: Sequence[str],
+    names: Sequence[str] = (),
 ) -> list[Path]:
-    """Write every plot of a leaderboard; without any score there are only training curves."""
+    """Write the plots of a leaderboard, all or those with `names`; without any score there are only training curves."""
     if not formats:
         return []
     from timetrial.harness.report.style import plotting
@@ -66,6 +67,8 @@ def write_plots(
     files = []
     with plotting(style):
         for name, draw in figures_of(board, curves).items():
+            if names and name not in names:
+                continue
             figure = draw()
             for form in formats:
                 files.append(folder / f"{name}.{form}")

@@ -18,7 +18,7 @@ def test_the_committed_layout_holds_no_path_of_the_machine(results, pristine):
     entry = results / BOARD / "sgd"
     assert {path.name for path in entry.iterdir()} == {"entry.json", "trials.jsonl", "reference.jsonl"}
     assert {path.name for path in (results / BOARD).iterdir() if path.is_file()} == {
-        *("leaderboard.md", "leaderboard.csv", "leaderboard.html", "performance_profile.svg")
+        *("leaderboard.md", "leaderboard.csv", "leaderboard.html", "speedup.svg", "performance_profile.svg")
     }
     for file in results.rglob("*"):
         if file.is_file() and "runs" not in file.relative_to(results).parts:
