@@ -13,9 +13,11 @@ import pandas as pd
 from timetrial.harness import UsageError
 from timetrial.harness.report.boards import Board
 from timetrial.harness.report.markdown import leaderboard_markdown
+from timetrial.harness.report.validity import agreement_of, conclusion
 from timetrial.harness.scoring import Leaderboard
 from timetrial.harness.scoring.leaderboard import Standing
 from timetrial.harness.scoring.present import percent, separated_in_words, significant, with_interval
+from timetrial.harness.scoring.validity import ALGOPERF, read_published
 
 
 def compute(asked: str, boards: Mapping[str, Board]) -> str:
@@ -170,6 +172,11 @@ def drawn(board: Board, submission: str, workload: str, hyperparameters: str, en
     return f"{ {'least': min, 'most': max}[end](values):.2g}"
 
 
+def validity(board: Board, clock: str = "") -> str:
+    """What `timetrial validity` concludes by a clock: whether the board's order is that of AlgoPerf's leaderboard."""
+    return conclusion(agreement_of(board, read_published(ALGOPERF), clock or board.scores.clock)).rstrip(".")
+
+
 def table(board: Board, lines: str) -> str:
     """The heading and the first lines of the leaderboard, as a table."""
     rows = [line for line in leaderboard_markdown(board).splitlines() if line.startswith("|")]
@@ -181,7 +188,7 @@ QUANTITIES: dict[str, Callable[..., str]] = {
     for function in (
         *(submissions, trials, workloads, machine, hours, dates, unsteady),
         *(score, speedup, may_be_best, separated, reach, certificate, certified, memory),
-        *(reached, studies, time, fastest, step, step_ratio, drawn, table),
+        *(reached, studies, time, fastest, step, step_ratio, drawn, validity, table),
     )
 }
 

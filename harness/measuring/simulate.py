@@ -8,6 +8,7 @@ a factor. Writes a table of coverage, power and false separations as Markdown.
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -186,15 +187,15 @@ def report(name: str, sources: Sequence[Source], shape: Shape, repetitions: int,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", nargs="?", default=str(RESULTS / "mini"), help="a run or committed results")
+    parser.add_argument("results", nargs="*", default=[str(RESULTS / "mini")], help="runs or committed results")
     parser.add_argument(
         "--repetitions", type=int, default=400, help="simulated pairs for each row; half as many boards"
     )
     parser.add_argument("--output", type=Path, default=RESULTS / "benchmark" / "scoring_simulation.md")
     options = parser.parse_args()
-    trials = read_trials([find_run(options.results)])
+    boards = [read_trials([find_run(results)]).groupby(["suite", "ruleset"]) for results in options.results]
     parts = []
-    for (suite, ruleset), rows in trials.groupby(["suite", "ruleset"]):
+    for (suite, ruleset), rows in chain.from_iterable(boards):
         clock = available_clocks(prepare_trials(rows))[0]
         studies = int(rows["study"].max()) + 1
         shape = Shape(studies, int(rows["trial"].max()) + 1)

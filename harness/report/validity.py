@@ -1,17 +1,24 @@
 """How a leaderboard agrees with a published one, in words and as a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from timetrial.harness.report.boards import Board
 from timetrial.harness.scoring.jackknife import Estimate
 from timetrial.harness.scoring.present import clock_in_words, with_interval
-from timetrial.harness.scoring.validity import Agreement
+from timetrial.harness.scoring.validity import RESAMPLES, Agreement, compare_with
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CHANCE = 0.05
 SIGNED = "{:+.2f}"
+
+
+def agreement_of(board: Board, published: Mapping[str, float], clock: str, resamples: int = RESAMPLES) -> Agreement:
+    """Compare a leaderboard by a clock with published scores; only submissions that have a score of their own count."""
+    scored = board.trials["submission"].isin([standing.submission for standing in board.scores.standings])
+    return compare_with(board.trials[scored], published, clock, resamples)
 
 
 def as_markdown(agreements: Sequence[Agreement]) -> str:

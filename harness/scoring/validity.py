@@ -17,6 +17,7 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from timetrial.harness import UsageError
+from timetrial.harness.planning.places import CONFIGS
 from timetrial.harness.scoring.best_of_k import Array, weights
 from timetrial.harness.scoring.jackknife import CONFIDENCE, Estimate
 from timetrial.harness.scoring.trials import crossing_column, prepare_trials
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     from timetrial.harness.scoring.leaderboard import Leaderboard
 
+ALGOPERF = CONFIGS / "published" / "algoperf_v05_external.csv"
+"""The scores of AlgoPerf's first competition, external tuning, as they were published."""
+RESAMPLES = 200
 FEWEST = 3
 """Submissions that an order needs to be compared with another."""
 SOURCES = ("studies", "workloads", "both")
