@@ -90,9 +90,12 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> str | None:
+    """Name the commit of the clone, with `-dirty` where anything but its results has changed since."""
     if CLONE is None:
         return None
+    git = functools.partial(subprocess.run, capture_output=True, text=True, timeout=10, cwd=CLONE)
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        command = ["git", "-C", str(CLONE), "describe", "--always", "--dirty", "--abbrev=12"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        commit = git(["git", "describe", "--always", "--abbrev=12"], check=True).stdout.strip()
+        changed = git(["git", "diff", "--quiet", "HEAD", "--", ".", ":!results"]).returncode
+        return f"{commit}-dirty" if changed else commit
     return None

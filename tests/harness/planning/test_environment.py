@@ -1,0 +1,33 @@
+"""What a record says of the machine and the clone that it comes from."""
+
+import subprocess
+
+import pytest
+
+from timetrial.harness.planning import environment
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "CLONE", tmp_path)
+    (tmp_path / "results").mkdir()
+    for file in ("code.py", "results/seen.md"):
+        (tmp_path / file).write_text("before")
+    identity = ["-c", "user.name=A", "-c", "user.email=a@b.c"]
+    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "first"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_a_changed_clone_is_dirty_and_one_with_new_results_is_not(clone):
+    clean = environment._commit()
+    assert len(clean) == 12
+    (clone / "results" / "seen.md").write_text("after")
+    assert environment._commit() == clean
+    (clone / "code.py").write_text("after")
+    assert environment._commit() == f"{clean}-dirty"
+
+
+def test_without_git_there_is_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "CLONE", tmp_path)
+    assert environment._commit() is None
