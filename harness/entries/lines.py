@@ -12,28 +12,13 @@ import msgspec
 Number = Annotated[float, msgspec.Meta(ge=0)]
 
 
-class Stretch(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """The `Stretch` of an evaluation."""
-
-    seconds: Number
-    processor_seconds: Number
-    waiting_seconds: Number
-    pacer_seconds: Number
-    pacer_processor_seconds: Number
-
-
-class Point(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """An `Evaluation`, with what `parse_evaluation` asks of one."""
+class Point(msgspec.Struct, gc=False):
+    """What a score needs of an `Evaluation`. The rest of it is read by `timetrial submit --check`."""
 
     step: Number
     seconds: Number
-    train: dict[str, float]
     validation: dict[str, float]
-    test: dict[str, float] | None
-    peak_memory_bytes: Number
     paced_seconds: Number | None = None
-    stretch: Stretch | None = None
-    steady_seconds: Number | None = None
 
 
 class Line(msgspec.Struct, gc=False):

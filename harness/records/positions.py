@@ -1,6 +1,8 @@
 """Where in its search space a trial's hyperparameters lie."""
 
 import math
+from functools import cache
+from pathlib import Path
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import read_submission
@@ -13,9 +15,15 @@ from timetrial.harness.records.run import Run
 def read_search_space(run: Run, folder: TrialFolder, submission: str) -> SearchSpace | None:
     """Read the search space of a submission from the source as a trial ran it; None where it is not there."""
     try:
-        return read_submission(submission, run.source_of(folder)["submission.yaml"]).search_space
-    except (UsageError, KeyError):
+        file = run.source_of(folder)["submission.yaml"]
+        return _space_in(file, file.read_bytes(), submission)
+    except (UsageError, KeyError, OSError):
         return None
+
+
+@cache
+def _space_in(file: Path, content: bytes, submission: str) -> SearchSpace | None:  # `content`: a run may change its own
+    return read_submission(submission, file).search_space
 
 
 def positions(spec: TrialSpec, space: SearchSpace | None) -> dict[str, float]:

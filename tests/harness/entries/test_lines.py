@@ -37,11 +37,20 @@ def test_the_nan_of_a_trial_that_diverged_is_read_the_slow_way(entry):
     assert np.isnan(curve.values[0, curve.metrics.index("accuracy")]) and np.isfinite(curve.values[1:]).all()
 
 
-@pytest.mark.parametrize("wrong", [{"seconds": -1.0}, {"step": True}, {"step": None}, {"train": [1]}, {"unknown": 1}])
+@pytest.mark.parametrize("wrong", [{"seconds": -1.0}, {"step": True}, {"step": None}])
 def test_what_an_evaluation_cannot_be_is_corrupt_either_way(entry, wrong):
     trial = changed(entry, lambda evaluations: evaluations[0].update(wrong))
+    for read in (trial.read_curve, trial.read_ending):
+        with pytest.raises(CorruptRecord, match=r"trials\.jsonl:1"):
+            read()
+
+
+@pytest.mark.parametrize("wrong", [{"train": [1]}, {"unknown": 1}, {"stretch": {"seconds": 1}}])
+def test_what_no_score_needs_is_checked_the_slow_way_alone(entry, wrong):
+    trial = changed(entry, lambda evaluations: evaluations[0].update(wrong))
+    assert len(trial.read_curve()[1])
     with pytest.raises(CorruptRecord, match=r"trials\.jsonl:1"):
-        trial.read_curve()
+        trial.read_ending()
 
 
 def test_a_line_that_is_no_trial_is_refused():
