@@ -11,6 +11,7 @@ import numpy as np
 
 from timetrial.harness.judging.ladder import Ladder
 from timetrial.harness.records.files import write_atomically
+from timetrial.harness.report.colours import line_styles
 from timetrial.harness.scoring.present import clock_in_words, with_interval
 
 if TYPE_CHECKING:
@@ -67,18 +68,24 @@ def figure(ladder: Ladder) -> "Figure":
     """Draw the advantages with their intervals, and below them the best rates, against the axis."""
     from matplotlib.figure import Figure
 
-    drawn = Figure(figsize=(7, 6), layout="constrained")
+    from timetrial.harness.report.plots import factor_ticks
+
+    drawn = Figure(figsize=(4.4, 4.2), layout="constrained")
     above, below = drawn.subplots(2, 1, sharex=True)
-    for name in dict.fromkeys(rung.submission for rung in ladder.rungs):
+    names = dict.fromkeys(rung.submission for rung in ladder.rungs)
+    for name, (colour, _) in line_styles(list(names)).items():
         own = [rung for rung in ladder.rungs if rung.submission == name]
         x = [rung.value for rung in own]
         y = np.array([rung.advantage.value for rung in own])
         low, high = (
             np.array([getattr(rung.advantage, end) or rung.advantage.value for rung in own]) for end in ("low", "high")
         )
-        above.errorbar(x, y, yerr=[y - low, high - y], marker="o", capsize=3, label=name)
-        below.plot(x, [rung.rate for rung in own], marker="o", label=name)
+        above.errorbar(x, y, yerr=[y - low, high - y], marker="o", markersize=3, capsize=2, color=colour, label=name)
+        below.plot(x, [rung.rate for rung in own], marker="o", markersize=3, color=colour)
     above.set(xscale="log", yscale="log", ylabel=f"advantage over {ladder.reference}")
+    above.yaxis.set_major_locator(factor_ticks(*above.get_ylim()))
+    above.yaxis.set_major_formatter("{x:g}x")
+    above.minorticks_off()
     below.set(yscale="log", xlabel=ladder.axis, ylabel="best learning rate")
     below.set_xticks([rung.value for rung in ladder.rungs], [f"{rung.value:g}" for rung in ladder.rungs], minor=False)
     below.minorticks_off()
@@ -109,7 +116,11 @@ def write_page(ladder: Ladder, folder: Path) -> list[Path]:
         + "".join(f"<p>{html.escape(sentence)}</p>\n" for sentence in sentences(ladder))
         + "</html>\n"
     )
-    files = {"ladder.html": page, "ladder.svg": picture, "ladder.json": json.dumps(asdict(ladder), indent=1) + "\n"}
+    files = {
+        "ladder.html": page,
+        "ladder.svg": picture,
+        "ladder.json": json.dumps({**asdict(ladder), "run": Path(ladder.run).name}, indent=1) + "\n",
+    }
     for name, content in files.items():
         write_atomically(folder / name, content)
     return [folder / name for name in files]

@@ -19,6 +19,7 @@ from timetrial.harness.scoring.rules import MAX_TAU
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator
 
 MARKERS = "osD^vP*X<"
 MOST_BANDS = 3
@@ -73,7 +74,7 @@ def plot_speedups(board: Leaderboard, frame: str) -> "Figure":
     figure, axes = _dots(board, lambda standing: standing.speedup, "{:.2f}x")
     axes.axvline(1, color="black", linewidth=0.8, linestyle=(0, (1, 1)))
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(_factors(axes))
+    axes.xaxis.set_major_locator(factor_ticks(*axes.get_xlim()))
     axes.xaxis.set_major_formatter("{x:g}x")
     axes.minorticks_off()
     reference = board.of(board.reference).certificate
@@ -83,11 +84,10 @@ def plot_speedups(board: Leaderboard, frame: str) -> "Figure":
     return figure
 
 
-def _factors(axes: "Axes"):
-    """Tick a log axis at enough round factors for its range."""
+def factor_ticks(low: float, high: float) -> "FixedLocator":
+    """Tick a log axis from `low` to `high` at enough round factors."""
     from matplotlib.ticker import FixedLocator
 
-    low, high = axes.get_xlim()
     grids = ((0.1, 1, 10), (0.25, 0.5, 1, 2, 4), (0.5, 0.7, 1, 1.4, 2), (0.8, 1, 1.25))
     inside = [[tick for tick in grid if low <= tick <= high] for grid in grids]
     return FixedLocator(next((ticks for ticks in inside if len(ticks) >= 3), inside[-1]))
