@@ -10,7 +10,7 @@ The submission's code runs in this process and is trusted, no clock counts, and 
 import importlib.util
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -77,6 +77,7 @@ class Training:
         data: Data | None = None,
         seed: int = 0,
         model: nn.Module | None = None,
+        loss: Callable[[nn.Module, Batch], Tensor] | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         """Build everything on the processor.
@@ -84,10 +85,12 @@ class Training:
         `submission`: a name, or what has `build_optimizer` or `Submission` as a `submission.py` does;
         `hyperparameters`: by default the submission's own; `steps`: the step hint; `data`: the training split, by
         default what the workload loads from `source`; `model`: in place of the one that the workload builds from
-        `seed`; `dtype`: float64 makes the model, and what it reads, of double precision.
+        `seed`; `loss`: in place of the workload's; `dtype`: float64 makes the model, and what it reads, of double
+        precision.
         """
         torch.manual_seed(derive_seed("explain", "trial", seed))
         self.workload = workload
+        self._loss_of = loss or workload.loss
         self.data = workload.load("train", source or DataSource()) if data is None else data
         weights = torch.Generator().manual_seed(derive_seed("explain", "weights", seed))
         self.model = (workload.build_model(weights) if model is None else model).to(dtype).train()
@@ -114,7 +117,7 @@ class Training:
         self.submission = build_submission(submission, self.model, hyperparameters or {}, self.task)
 
     def _loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        loss = self.workload.loss(model, batch)
+        loss = self._loss_of(model, batch)
         self._last = loss.detach()
         return loss
 
@@ -136,7 +139,7 @@ class Training:
         found = []
         for _ in range(count):
             indices = torch.randint(examples, (self.workload.batch_size,), generator=generator)
-            loss = self.workload.loss(self.model, self.workload.batch(self.data, indices, generator))
+            loss = self._loss_of(self.model, self.workload.batch(self.data, indices, generator))
             found.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)]))
         return torch.stack(found)
 
