@@ -25,6 +25,9 @@ from timetrial.harness.explain.surface import Landscape, line, width
 from timetrial.harness.report.colours import PALETTE
 from timetrial.harness.workload import DataSource, Workload
 
+CLEAR = 1.2
+"""How many times as wide as another a minimum must be to be called wider."""
+
 
 @dataclass(frozen=True)
 class Options(experiment.Options):
@@ -110,8 +113,9 @@ def describe(n: dict[str, float], options: Options) -> str:
     listed = "; ".join(f"{name} {n[f'width_{name}']:.2f} (loss {n[f'end_{name}']:.3f})" for name in names)
     shortcuts = ""
     if "width_resnet" in n:
-        wider = "wider" if n["width_resnet"] > n["width_resnet, no skips"] else "not wider"
-        shortcuts = f"With shortcuts the minimum is {wider} than without. "
+        ratio = n["width_resnet"] / n["width_resnet, no skips"]
+        said = "wider than" if ratio > CLEAR else "narrower than" if ratio < 1 / CLEAR else "about as wide as"
+        shortcuts = f"With shortcuts the minimum is {said} without. "
     barrier = n["barrier"] > options.rise
     return (
         f"Width at which the loss has risen by {options.rise:g}, in filter norms: {listed}. {shortcuts}On the line "
