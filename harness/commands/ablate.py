@@ -22,11 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     from timetrial.harness.judging.ablation import ablate
-    from timetrial.harness.planning.configuration import compose
+    from timetrial.harness.planning.configuration import RUN_ONLY, compose
     from timetrial.harness.runs.execute import TrialLost, read_place
     from timetrial.harness.scoring.present import clock_in_words, with_interval
 
-    config = compose([f"submission={options.name}", "ruleset=self_tuning", *options.overrides])
+    config = compose([f"submission={options.name}", "ruleset=self_tuning", *options.overrides], RUN_ONLY)
     try:
         found = ablate(config, options.name, options.studies, read_place(config), options.clock)
     except TrialLost as lost:

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     from timetrial.harness.measuring.calibration import calibrate_suite
-    from timetrial.harness.planning.configuration import compose
+    from timetrial.harness.planning.configuration import RUN_ONLY, compose
 
     if not any(override.startswith("suite=") for override in options.overrides):
         raise UsageError("name the suite, as suite=mini or suite=./mine.yaml")
@@ -40,7 +40,7 @@ def main(options: argparse.Namespace) -> int:
             raise UsageError(f"--{name} {value}: give a number above zero")
     try:
         for text in calibrate_suite(
-            compose([*options.overrides, "submission=adamw"]),
+            compose([*options.overrides, "submission=adamw"], RUN_ONLY),
             points=options.points,
             seeds=options.seeds,
             adamw_only=options.adamw_only,

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     from timetrial.harness.judging.verdict import Question, check, confirm, judge
-    from timetrial.harness.planning.configuration import compose
+    from timetrial.harness.planning.configuration import RUN_ONLY, compose
     from timetrial.harness.runs.execute import TrialLost, read_place
     from timetrial.harness.scoring import REFERENCE
 
@@ -72,7 +72,7 @@ def main(options: argparse.Namespace) -> int:
     check(question)
     ruleset = "external" if options.tune else "self_tuning"
     overrides = [word for word in options.others if "=" in word]
-    config = compose([f"submission={options.mine}", f"ruleset={ruleset}", *overrides])
+    config = compose([f"submission={options.mine}", f"ruleset={ruleset}", *overrides], RUN_ONLY)
     place = read_place(config)
     verdicts: list[Verdict] = []
     try:

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     from timetrial.harness.judging.ladder import climb
     from timetrial.harness.judging.ladder_page import sentences, table, write_page
-    from timetrial.harness.planning.configuration import compose
+    from timetrial.harness.planning.configuration import RUN_ONLY, compose
     from timetrial.harness.planning.plan import submission_list
     from timetrial.harness.runs.execute import TrialLost, read_place
 
@@ -43,7 +43,7 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError(f"--studies {options.studies}: give at least 2, since one has no interval")
     values = read_values(own["values"])
     rest = [word for word in options.overrides if word.partition("=")[0] not in OWN]
-    config = compose(["ruleset=self_tuning", *rest, f"workloads=[{own['workload']}]"])
+    config = compose(["ruleset=self_tuning", *rest, f"workloads=[{own['workload']}]"], RUN_ONLY)
     names = submission_list(config["submission"])
     if len(names) < 2:
         raise UsageError(f"submission={own['submission']}: name the reference and one more, such as [adamw,muon]")

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     from timetrial.harness.entries.find import find_run
     from timetrial.harness.measuring.prices import cost_ratio, measure_prices, winners
-    from timetrial.harness.planning.configuration import compose
+    from timetrial.harness.planning.configuration import RUN_ONLY, compose
     from timetrial.harness.planning.places import RESULTS
     from timetrial.harness.records.files import write_atomically
     from timetrial.harness.report.boards import read_boards
@@ -37,7 +37,7 @@ def main(options: argparse.Namespace) -> int:
     committed = RESULTS / options.board
     run = find_run(str(committed) if committed.is_dir() and "/" not in options.board else options.board)
     asked = [word.partition("=")[2] for word in options.overrides if word.startswith("ruleset=")]
-    config = compose(["submission=adamw", *options.overrides])
+    config = compose(["submission=adamw", *options.overrides], RUN_ONLY)
     place = read_place(config)
     if place.resources is not None:
         raise UsageError("executor=slurm: prices are of the machine that this runs on; run it there with srun")

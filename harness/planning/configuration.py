@@ -1,6 +1,7 @@
 """The configuration of a run, composed by Hydra from `configs/` and checked."""
 
 import difflib
+from collections.abc import Collection
 from typing import Any
 
 from timetrial.harness import UsageError
@@ -9,16 +10,20 @@ from timetrial.harness.planning.suite_file import is_suite_file, read_suite
 
 RULESETS = ("external", "self_tuning")
 
+RUN_ONLY = ("run", "reference", "reference_studies")
+"""Keys of `timetrial run` alone: other verbs name their runs and choose their references themselves."""
+
 
 def options(group: str) -> list[str]:
     """List the choices of a group of `configs/`, such as `suite`."""
     return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
 
 
-def compose(overrides: list[str]) -> dict[str, Any]:
+def compose(overrides: list[str], refused: Collection[str] = ()) -> dict[str, Any]:
     """Compose the configuration of `timetrial run` from Hydra overrides such as `suite=mini`.
 
-    Raises `UsageError` for an override that Hydra does not take, with its reason in a line.
+    Raises `UsageError` for an override that Hydra does not take, with its reason in a line, and for one of a key that
+    is `refused` since it would change nothing.
     """
     import hydra  # 0.3 s to import, which `--help` need not pay
     from hydra.errors import HydraException
@@ -28,6 +33,8 @@ def compose(overrides: list[str]) -> dict[str, Any]:
     for override in overrides:
         if "=" not in override:
             raise UsageError(f"{override!r} is no override: write key=value, such as suite=mini")
+        if override.lstrip("+~").partition("=")[0] in refused:
+            raise UsageError(f"{override}: only timetrial run takes this; leave it out, it would change nothing here")
     overrides = [_stored(override) for override in overrides]
     try:
         with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):

@@ -27,3 +27,19 @@ def test_a_wrong_word_is_named(words, named, capsys):
     with pytest.raises(SystemExit) as stop:
         main(words)
     assert stop.value.code == 2 and named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["judge", "muon"],
+        ["ablate", "muon"],
+        ["ladder", "submission=[adamw,muon]", "workload=small_gpt", "axis=width", "values=[16,32]"],
+        ["price", "results/mini/self_tuning"],
+        ["calibrate", "suite=mini"],
+    ],
+)
+@pytest.mark.parametrize("override", ["run=mine", "reference=muon", "+reference_studies=2"])
+def test_a_key_that_would_change_nothing_is_refused(words, override, capsys):
+    assert main([*words, override]) == 2
+    assert f"{override}: only timetrial run takes this" in capsys.readouterr().err
