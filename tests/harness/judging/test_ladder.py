@@ -11,7 +11,8 @@ from tests.harness.judging.paired import HANDICAPPED, OVERRIDES, PLAIN, config_a
 from timetrial.harness import UsageError, cli
 from timetrial.harness.commands.ladder import read_values
 from timetrial.harness.judging import ladder
-from timetrial.harness.judging.ladder import Rung, at, at_rate, best_rate, drift, fit, mean_ratio
+from timetrial.harness.judging.exponent import Rung, drift, fit, mean_ratio
+from timetrial.harness.judging.ladder import at, at_rate, best_rate
 from timetrial.harness.planning import catalogue
 from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.plan import select_workloads
