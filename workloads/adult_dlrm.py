@@ -13,6 +13,7 @@ from timetrial.harness.workload import Batch, Data, DataSource, Workload
 from timetrial.workloads.initialisation import ACTIVATIONS, build, check_activation, he_std
 from timetrial.workloads.sources.adult import CATEGORIES, NUMBERS, VALUES, adult, synthetic_people
 from timetrial.workloads.sources.splits import hold_out, tensors
+from timetrial.workloads.variants import common, deeper, near
 
 HELD_OUT = 5000
 
@@ -119,11 +120,10 @@ class AdultDlrm(Workload):
         draw = random.Random(seed)
         return replace(
             self,
-            embedding=draw.choice((8, 16, 24, 32)),
-            bottom=draw.choice((64, 128, 256)),
-            top=draw.choice((64, 96, 128, 256)),
-            depth=draw.choice((1, 2, 3)),
-            activation=draw.choice(sorted(ACTIVATIONS)),
-            init_scale=draw.choice((0.5, 0.7, 1.0, 1.4)),
+            embedding=near(draw, self.embedding, 4),
+            bottom=near(draw, self.bottom, 32),
+            top=near(draw, self.top, 32),
+            depth=deeper(draw, self.depth),
+            **common(draw),
             training_examples=draw.choice((5_000, 10_000, 14_000)),
         )

@@ -15,6 +15,7 @@ from timetrial.workloads.initialisation import ACTIVATIONS, build, check_activat
 from timetrial.workloads.sources.cifar10 import cifar10
 from timetrial.workloads.sources.splits import hold_out, tensors
 from timetrial.workloads.sources.synthetic_images import HELD_OUT, synthetic_images
+from timetrial.workloads.variants import common, deeper, near
 
 MEAN, STD = 0.4734, 0.2516
 """Of the pixels of all channels, scaled to 0 to 1."""
@@ -137,10 +138,9 @@ class CifarResNet(Workload):
         draw = random.Random(seed)
         return replace(
             self,
-            depth=draw.choice((8, 14, 20)),
-            width=draw.choice((8, 12, 16, 24)),
-            activation=draw.choice(sorted(ACTIVATIONS)),
-            init_scale=draw.choice((0.5, 0.7, 1.0, 1.4)),
+            depth=deeper(draw, self.depth, step=6, fewest=8),
+            width=near(draw, self.width, 4),
+            **common(draw),
             training_examples=draw.choice((5_000, 10_000, 20_000, 40_000)),
         )
 

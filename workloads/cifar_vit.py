@@ -12,8 +12,9 @@ from timetrial.harness.workload import Batch, Data, DataSource, Workload
 from timetrial.workloads.cifar_resnet import CHANNELS, CLASSES, MEAN, PADDING, SIZE, STD, CifarResNet
 from timetrial.workloads.evaluation import classification_metrics
 from timetrial.workloads.images import crop_and_flip, normalise
-from timetrial.workloads.initialisation import ACTIVATIONS, build, check_activation, fan_in
+from timetrial.workloads.initialisation import build, check_activation, fan_in
 from timetrial.workloads.transformer import Block
+from timetrial.workloads.variants import common, deeper, split
 
 
 class VisionTransformer(nn.Module):
@@ -105,14 +106,10 @@ class CifarViT(Workload):
 
     def draw_variant(self, seed: int) -> "CifarViT":
         draw = random.Random(seed)
-        heads = draw.choice((2, 3, 4))
         return replace(
             self,
-            patch=draw.choice((4, 8)),
-            layers=draw.choice((2, 3, 4)),
-            heads=heads,
-            width=heads * draw.choice((16, 24, 32)),
-            activation=draw.choice(sorted(ACTIVATIONS)),
-            init_scale=draw.choice((0.5, 0.7, 1.0, 1.4)),
+            layers=deeper(draw, self.layers),
+            **split(draw, self.width, self.heads),
+            **common(draw),
             training_examples=draw.choice((5_000, 10_000, 20_000, 40_000)),
         )

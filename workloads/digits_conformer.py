@@ -11,6 +11,7 @@ from timetrial.workloads.initialisation import ACTIVATIONS, build, fan_in
 from timetrial.workloads.multi30k_transformer import Attention, Perceptron, sinusoids
 from timetrial.workloads.sources.spoken_digits import ALPHABET
 from timetrial.workloads.speech import SpokenDigits, Subsampling, steps_that_count
+from timetrial.workloads.variants import common, deeper, split
 
 
 class Convolution(nn.Module):
@@ -92,14 +93,11 @@ class DigitsConformer(SpokenDigits):
 
     def draw_variant(self, seed: int) -> "DigitsConformer":
         draw = random.Random(seed)
-        heads = draw.choice((2, 4))
         return replace(
             self,
-            layers=draw.choice((1, 2, 3)),
-            heads=heads,
-            width=heads * draw.choice((12, 16, 20)),
+            layers=deeper(draw, self.layers),
+            **split(draw, self.width, self.heads),
             kernel=draw.choice((7, 11, 15)),
-            activation=draw.choice(sorted(ACTIVATIONS)),
-            init_scale=draw.choice((0.5, 0.7, 1.0, 1.4)),
+            **common(draw),
             training_examples=draw.choice((1_000, 1_500, 2_000, 4_000)),
         )

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from timetrial.workloads.initialisation import ACTIVATIONS, build, fan_in
+from timetrial.workloads.initialisation import build, fan_in
 from timetrial.workloads.sources.spoken_digits import ALPHABET
 from timetrial.workloads.speech import SpokenDigits, Subsampling, steps_that_count
+from timetrial.workloads.variants import common, deeper, near
 
 
 class DeepSpeech(nn.Module):
@@ -58,10 +59,9 @@ class DigitsDeepSpeech(SpokenDigits):
         draw = random.Random(seed)
         return replace(
             self,
-            layers=draw.choice((1, 2)),
-            width=draw.choice((32, 40, 48, 64)),
-            channels=draw.choice((4, 8, 12)),
-            activation=draw.choice(sorted(ACTIVATIONS)),
-            init_scale=draw.choice((0.5, 0.7, 1.0, 1.4)),
+            layers=deeper(draw, self.layers),
+            width=near(draw, self.width, 8),
+            channels=near(draw, self.channels, 4),
+            **common(draw),
             training_examples=draw.choice((1_000, 1_500, 2_000, 4_000)),
         )

@@ -15,6 +15,7 @@ from timetrial.workloads.initialisation import ACTIVATIONS, build, check_activat
 from timetrial.workloads.sources.fashion_mnist import fashion_mnist
 from timetrial.workloads.sources.splits import hold_out, tensors
 from timetrial.workloads.sources.synthetic_images import HELD_OUT, synthetic_images
+from timetrial.workloads.variants import common, deeper, near
 
 MEAN, STD = 0.2860, 0.3530
 SIZE, CLASSES = 28, 10
@@ -83,10 +84,10 @@ class FashionMnistMlp(Workload):
 
     def draw_variant(self, seed: int) -> "FashionMnistMlp":
         draw = random.Random(seed)
+        layers = deeper(draw, len(self.hidden))
         return replace(
             self,
-            hidden=tuple(draw.choice((96, 128, 192, 256, 384)) for _ in range(draw.choice((1, 2, 3)))),
-            activation=draw.choice(sorted(ACTIVATIONS)),
-            init_scale=draw.choice((0.5, 0.7, 1.0, 1.4)),
+            hidden=tuple(near(draw, draw.choice(self.hidden), 32) for _ in range(layers)),
+            **common(draw),
             training_examples=draw.choice((5_000, 10_000, 20_000, 40_000)),
         )

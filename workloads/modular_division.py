@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from timetrial.harness.workload import Batch, Data, DataSource, Workload
 from timetrial.workloads.evaluation import classification_metrics
-from timetrial.workloads.initialisation import ACTIVATIONS, check_activation
+from timetrial.workloads.initialisation import check_activation
 from timetrial.workloads.sources.splits import shuffled, tensors
 from timetrial.workloads.transformer import build_transformer
+from timetrial.workloads.variants import common, deeper, split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +94,12 @@ class ModularDivision(Workload):
 
     def draw_variant(self, seed: int) -> "ModularDivision":
         draw = random.Random(seed)
-        heads = draw.choice((2, 4))
+        modulus = range(round(0.7 * self.modulus), round(1.25 * self.modulus))
         return replace(
             self,
-            modulus=draw.choice((41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)),
+            modulus=draw.choice([p for p in modulus if all(p % d for d in range(2, p))]),
             training_fraction=draw.choice((0.5, 0.6, 0.7)),
-            layers=draw.choice((1, 2, 3)),
-            heads=heads,
-            width=heads * draw.choice((24, 32, 48)),
-            activation=draw.choice(sorted(ACTIVATIONS)),
-            init_scale=draw.choice((0.5, 0.7, 1.0, 1.4)),
+            layers=deeper(draw, self.layers),
+            **split(draw, self.width, self.heads),
+            **common(draw),
         )

@@ -15,6 +15,7 @@ from timetrial.workloads.sources.fashion_mnist import fashion_mnist
 from timetrial.workloads.sources.kspace import undersample
 from timetrial.workloads.sources.splits import hold_out, tensors
 from timetrial.workloads.sources.synthetic_images import HELD_OUT, synthetic_images
+from timetrial.workloads.variants import common, near
 
 SIZE = 28
 WINDOW = 7
@@ -151,8 +152,7 @@ class MriUNet(Workload):
         return replace(
             self,
             levels=draw.choice((1, 2)),
-            width=draw.choice((4, 6, 8, 12)),
-            activation=draw.choice(sorted(ACTIVATIONS)),
-            init_scale=draw.choice((0.5, 0.7, 1.0, 1.4)),
+            width=near(draw, self.width, 2),
+            **common(draw),
             training_examples=draw.choice((2_000, 4_000, 8_000, 10_000)),
         )

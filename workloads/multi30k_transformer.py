@@ -14,6 +14,7 @@ from timetrial.workloads.initialisation import ACTIVATIONS, build, check_activat
 from timetrial.workloads.sources.multi30k import END, PAD, START, multi30k
 from timetrial.workloads.sources.splits import tensors
 from timetrial.workloads.sources.synthetic_translation import synthetic_translation
+from timetrial.workloads.variants import common, deeper, split
 
 
 def sinusoids(length: int, width: int, device: torch.device) -> Tensor:
@@ -257,13 +258,10 @@ class Multi30kTransformer(Workload):
 
     def draw_variant(self, seed: int) -> "Multi30kTransformer":
         draw = random.Random(seed)
-        heads = draw.choice((2, 4))
         return replace(
             self,
-            layers=draw.choice((1, 2, 3)),
-            heads=heads,
-            width=heads * draw.choice((12, 16, 24)),
-            activation=draw.choice(sorted(ACTIVATIONS)),
-            init_scale=draw.choice((0.5, 0.7, 1.0, 1.4)),
+            layers=deeper(draw, self.layers),
+            **split(draw, self.width, self.heads),
+            **common(draw),
             training_examples=draw.choice((2_000, 4_000, 6_000, 8_000)),
         )

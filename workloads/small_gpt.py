@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from timetrial.harness.workload import Batch, Data, DataSource, Workload
 from timetrial.workloads.evaluation import classification_metrics
-from timetrial.workloads.initialisation import ACTIVATIONS, check_activation
+from timetrial.workloads.initialisation import check_activation
 from timetrial.workloads.sources.markov_text import markov_text
 from timetrial.workloads.sources.tiny_shakespeare import VOCABULARY, tiny_shakespeare
 from timetrial.workloads.transformer import build_transformer
+from timetrial.workloads.variants import common, deeper, near, split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,14 +98,11 @@ class SmallGpt(Workload):
 
     def draw_variant(self, seed: int) -> "SmallGpt":
         draw = random.Random(seed)
-        heads = draw.choice((2, 3, 4, 6))
         return replace(
             self,
-            layers=draw.choice((1, 2, 3, 4)),
-            heads=heads,
-            width=heads * draw.choice((16, 24, 32)),
-            context=draw.choice((32, 48, 64, 96, 128)),
-            activation=draw.choice(sorted(ACTIVATIONS)),
-            init_scale=draw.choice((0.5, 0.7, 1.0, 1.4)),
+            layers=deeper(draw, self.layers),
+            **split(draw, self.width, self.heads),
+            context=near(draw, self.context, 8),
+            **common(draw),
             training_examples=draw.choice((100_000, 200_000, 400_000)),
         )

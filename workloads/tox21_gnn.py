@@ -14,6 +14,7 @@ from timetrial.workloads.initialisation import ACTIVATIONS, build, check_activat
 from timetrial.workloads.sources.splits import shuffled, tensors
 from timetrial.workloads.sources.synthetic_molecules import synthetic_molecules
 from timetrial.workloads.sources.tox21 import ASSAYS, ATOM_VALUES, BOND_VALUES, MISSING, tox21
+from timetrial.workloads.variants import common, deeper, near
 
 
 class Table(nn.Embedding):
@@ -196,9 +197,8 @@ class Tox21Gnn(Workload):
         draw = random.Random(seed)
         return replace(
             self,
-            layers=draw.choice((2, 3, 4)),
-            width=draw.choice((32, 48, 64, 96)),
-            activation=draw.choice(sorted(ACTIVATIONS)),
-            init_scale=draw.choice((0.5, 0.7, 1.0, 1.4)),
+            layers=deeper(draw, self.layers),
+            width=near(draw, self.width, 8),
+            **common(draw),
             training_examples=draw.choice((1_500, 2_000, 2_500, 3_000)),
         )

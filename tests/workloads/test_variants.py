@@ -2,10 +2,15 @@
 
 from dataclasses import fields
 
+import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from tests.workloads.small import WORKLOADS, seeded, synthetic
+from tests.workloads.small import WORKLOADS, seeded, some_batch, synthetic
+from timetrial.harness.planning.configuration import compose
+from timetrial.harness.planning.plan import select_workloads
+from timetrial.harness.trial.arena import make_workload
 
 each_workload = pytest.mark.parametrize("workload", WORKLOADS.values(), ids=WORKLOADS.keys())
 
@@ -37,3 +42,24 @@ def test_variants_train_and_evaluate(workload, seed):
     with torch.inference_mode():
         metrics = variant.evaluate(model.eval(), variant.first(synthetic(variant, "test"), 10))
     assert variant.metric in metrics
+
+
+def flops(workload):
+    batch, model = some_batch(workload, examples=8), workload.build_model(seeded())
+    with FlopCounterMode(display=False) as counter:
+        workload.loss(model, batch).backward()
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        spec
+        for suite in ("mini", "miniature")
+        for spec in select_workloads(compose([f"suite={suite}", "submission=sgd"]))
+    ],
+    ids=lambda spec: spec.name,
+)
+def test_variants_cost_about_as_much_as_their_original(spec):
+    ratios = np.array([flops(make_workload(spec, seed)) for seed in range(8)]) / flops(make_workload(spec, None))
+    assert ratios.max() < 7 and 0.3 < np.exp(np.log(ratios).mean()) < 1.7
