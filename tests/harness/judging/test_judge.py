@@ -79,10 +79,10 @@ def test_tuning_takes_the_point_that_reaches_the_target_first(folder, tmp_path):
 
 
 def small_variants(config):
-    """List the seeds of five variants that are drawn small, so that this test takes seconds."""
+    """List the seeds of five variants of one layer, so that this test takes seconds."""
     workload = make_workload(select_workloads(config)[0], None)
     drawn = ((seed, workload.draw_variant(seed)) for seed in itertools.count())
-    small = (seed for seed, its in drawn if its.layers == 1 and its.context == 32 and its.width <= 48)
+    small = (seed for seed, its in drawn if its.layers == 1)
     return list(itertools.islice(small, 5))
 
 
