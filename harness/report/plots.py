@@ -6,8 +6,8 @@ colour.
 """
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from timetrial.harness.report.colours import line_styles
 from timetrial.harness.scoring.jackknife import Estimate
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.ticker import FixedLocator
 
 MARKERS = "osD^vP*X<"
+MOST_LINES = 8
+"""With more submissions nobody can follow a line: the best and the reference are told apart, the others grey."""
 MOST_BANDS = 3
 """With more submissions than this their bands hide each other, and only those of the best are drawn."""
 LONGEST_OF_TWO = 16
@@ -31,34 +33,50 @@ DARK = 2.6
 
 
 def plot_profiles(board: Leaderboard, frame: str) -> "Figure":
-    """Draw everybody's performance profile for tau from 1 to 4 as steps, with bands behind the best `MOST_BANDS`."""
-    names = [standing.submission for standing in board.standings]
-    legend_columns = 2 if max(map(len, names)) <= LONGEST_OF_TWO else 1
-    figure = _figure(lines=20 + 1.3 * math.ceil(len(names) / legend_columns))
+    """Draw everybody's performance profile for tau from 1 to 4 as steps, with bands behind the best."""
+    legend_columns = 2 if max(len(standing.submission) for standing in board.standings) <= LONGEST_OF_TWO else 1
+    figure = _figure(lines=20 + 1.3 * math.ceil(_legend_entries(board) / legend_columns))
     axes = figure.subplots()
-    styles = line_styles(names)
-    for place, standing in enumerate(board.standings):
-        profile, (colour, dashes) = standing.profile, styles[standing.submission]
+    for place, (standing, style) in enumerate(_lines(board, lambda s: f"{s.submission} ({s.score.value:.2f})")):
+        profile = standing.profile
         axes.plot(
-            [*profile.taus, MAX_TAU],
-            [*profile.rhos, profile.rhos[-1]],
-            drawstyle="steps-post",
-            color=colour,
-            dashes=dashes or (None, None),
-            marker=MARKERS[place % len(MARKERS)],
-            markevery=0.2,
-            label=f"{standing.submission} ({standing.score.value:.2f})",
-            clip_on=False,
-            zorder=3 - place / 100,
+            *([*profile.taus, MAX_TAU], [*profile.rhos, profile.rhos[-1]]),
+            **{"drawstyle": "steps-post", "markevery": 0.2, "clip_on": False, **style},
         )
         if place < MOST_BANDS and profile.low is not None:
-            axes.fill_between(BAND_TAUS, profile.low, profile.high, step="post", color=colour, alpha=0.13, linewidth=0)
+            fill = {"step": "post", "color": style["color"], "alpha": 0.13, "linewidth": 0}
+            axes.fill_between(BAND_TAUS, profile.low, profile.high, **fill)
     axes.set(xlim=(1, MAX_TAU), ylim=(0, 1), xticks=[1, 1.5, 2, 2.5, 3, 3.5, 4])
     axes.set_xlabel(f"τ: {clock_in_words(board.clock)} relative to the fastest")
     axes.set_ylabel("expected share of workloads")
     figure.legend(loc="outside lower center", ncols=legend_columns, title="submission (score)", title_fontsize="small")
     _title(figure, "Performance profiles, with 95 % bands", frame)
     return figure
+
+
+def _lines(
+    board: Leaderboard, name: Callable[[Standing], str] = lambda standing: standing.submission
+) -> Iterator[tuple[Standing, dict[str, Any]]]:
+    """Give everybody with the style of their line: the best `MOST_LINES` and the reference told apart, others grey."""
+    styles = line_styles([standing.submission for standing in board.standings])
+    others = len(board.standings) - _legend_entries(board) + 1
+    for place, standing in enumerate(board.standings):
+        if place < MOST_LINES or standing.submission == board.reference:
+            colour, dashes = styles[standing.submission]
+            told_apart = {"color": colour, "dashes": dashes or (None, None), "marker": MARKERS[place % len(MARKERS)]}
+            yield standing, {**told_apart, "label": name(standing), "zorder": 3 - place / 100}
+        else:
+            yield (
+                standing,
+                {"color": "#bbbbbb", "linewidth": 0.7, "label": f"{others} others" if others else "_", "zorder": 1},
+            )
+            others = 0
+
+
+def _legend_entries(board: Leaderboard) -> int:
+    """Count the lines that a legend names, with one for all others together."""
+    named = sum(place < MOST_LINES or s.submission == board.reference for place, s in enumerate(board.standings))
+    return named + (named < len(board.standings))
 
 
 def plot_scores(board: Leaderboard, frame: str) -> "Figure":
@@ -119,21 +137,12 @@ def plot_tuning(board: Leaderboard, frame: str) -> "Figure":
     workloads = list(board.standings[0].workloads)
     columns = min(2, len(workloads))
     rows = math.ceil(len(workloads) / columns)
-    figure = _figure(lines=14 * rows + 4 + 1.3 * math.ceil(len(board.standings) / 2))
-    styles = line_styles([standing.submission for standing in board.standings])
+    figure = _figure(lines=14 * rows + 4 + 1.3 * math.ceil(_legend_entries(board) / 2))
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True).flat
     for axes, workload in zip(grid, workloads, strict=False):
-        for place, standing in enumerate(board.standings):
-            curve, (colour, dashes) = standing.workloads[workload].curve, styles[standing.submission]
-            draws = range(1, len(curve) + 1)
-            axes.plot(
-                *(draws, curve),
-                color=colour,
-                dashes=dashes or (None, None),
-                marker=MARKERS[place % len(MARKERS)],
-                markevery=(place % 4, 6),
-                label=standing.submission,
-            )
+        for place, (standing, style) in enumerate(_lines(board)):
+            curve = standing.workloads[workload].curve
+            axes.plot(range(1, len(curve) + 1), curve, markevery=(place % 4, 6), **style)
         axes.axvline(board.trials_of_study, color="black", linewidth=0.8, linestyle=(0, (4, 2)))
         axes.set_title(workload)
         most = max(len(standing.workloads[workload].curve) for standing in board.standings)

@@ -1,5 +1,6 @@
 """Plots of a leaderboard: nothing cut off, nothing told by colour alone, and what they draw is what was scored."""
 
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -47,8 +48,20 @@ def test_a_paper_figure_is_one_column_wide(plot) -> None:
 
 def test_lines_differ_by_dash_or_marker_without_colour() -> None:
     with plotting():
-        lines = plots.plot_profiles(standings(12), FRAME).axes[0].get_lines()
-    assert len({(str(line._dash_pattern), line.get_marker()) for line in lines}) == 12
+        lines = plots.plot_profiles(standings(8), FRAME).axes[0].get_lines()
+    assert len({(str(line._dash_pattern), line.get_marker()) for line in lines}) == 8
+
+
+@pytest.mark.parametrize("plot", [plots.plot_profiles, plots.plot_tuning])
+def test_of_many_the_best_and_the_reference_are_told_apart_and_the_others_are_grey(plot) -> None:
+    many = standings(12)
+    many = replace(many, reference=many.standings[-1].submission)
+    with plotting():
+        figure = plot(many, FRAME)
+    named = [text.get_text().partition(" (")[0] for text in figure.legends[0].get_texts()]
+    best = [standing.submission for standing in many.standings[:8]]
+    assert sorted(named) == sorted([*best, many.reference, "3 others"])
+    assert [line.get_color() for line in figure.axes[0].get_lines()].count("#bbbbbb") == 3
 
 
 def test_misses_are_hatched_and_named() -> None:
