@@ -1,6 +1,5 @@
 """A target for a workload that nobody has calibrated: what the reference reaches well before the end of its plan."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +11,8 @@ from timetrial.harness.workload import workload_class
 
 SHARE = 0.7
 """Of the plan, after which the reference has reached the target; the suites' targets were set so."""
+HELD = 3
+"""Evaluations in a row at which it held the level: a single one may be luck that no other seed has."""
 UNREACHABLE = {True: 1e9, False: 1e-9}
 LONG = 20.0
 """How many budgets a trial without a target may take; its number of steps ends it."""
@@ -40,21 +41,21 @@ def best_so_far(folder: TrialFolder, workload: WorkloadSpec) -> tuple[np.ndarray
     return np.array([line.step for line in lines]), np.array(seconds), best.accumulate(metric)
 
 
-def set_target(workload: WorkloadSpec, pilots: Sequence[TrialFolder]) -> WorkloadSpec:
-    """Give a workload the target that the median of `pilots`, trials without a target, has reached at `SHARE` of its
-    steps, and the seconds of a whole pilot as its budget.
+def set_target(workload: WorkloadSpec, pilot: TrialFolder) -> WorkloadSpec:
+    """Give a workload the best level that `pilot`, a trial without a target, has held for `HELD` evaluations in a row
+    in the first `SHARE` of its plan, and the seconds of the whole pilot as its budget.
 
-    Raises `UsageError` where a pilot diverged before, or made no progress that a target could be set by.
+    A level that is held is no lucky evaluation, so other seeds reach it as well. Raises `UsageError` where the pilot
+    made no progress that a target could be set by.
     """
-    levels, seconds, first = [], [], []
-    for folder in pilots:
-        steps, clock, best = best_so_far(folder, workload)
-        levels.append(np.interp(SHARE * steps[-1], steps, best) if len(steps) else np.nan)
-        seconds.append(clock[-1] if len(clock) else np.nan)
-        first.append(best[0] if len(best) else np.nan)
-    target = float(np.median(levels))
-    if not np.isfinite(target) or not target > 0 or target == np.median(first):
+    steps, seconds, _ = best_so_far(pilot, workload)
+    metric, sign = workload_class(workload.implementation).metric, 1 if higher_is_better(workload) else -1
+    gains = sign * np.array([line.validation[metric] for line in pilot.read_evaluations()], float)
+    ends = [end for end in range(HELD, len(steps) + 1) if steps[end - 1] <= SHARE * steps[-1]]
+    held = [gains[end - HELD : end].min() for end in ends]
+    if not held or not np.isfinite(max(held)) or max(held) == held[0] or sign * max(held) <= 0:
         raise UsageError(
-            f"{workload.name}: the reference makes no progress in {pilots[0].path}: no target can be set there"
+            f"{workload.name}: the reference makes no progress in {pilot.path}: no target can be set there"
         )
-    return replace(workload, target=target, test_target=None, budget_seconds=float(np.median(seconds)))
+    target = float(sign * max(held))
+    return replace(workload, target=target, test_target=None, budget_seconds=float(seconds[-1]))

@@ -147,7 +147,7 @@ def confirm(config: Mapping[str, Any], question: Question, first: Verdict, place
         pilots.extend(spec for specs in its.values() for spec in specs)
         run_to_end(run, pilots, place)
         for study, variant in variants.items():
-            targets = [set_target(w, [run.trial(s)]) for w, s in zip(workloads, its[study], strict=True)]
+            targets = [set_target(w, run.trial(s)) for w, s in zip(workloads, its[study], strict=True)]
             plan.extend(plan_arms(variant, arms, [study], place, targets))
         run_to_end(run, plan, place)
         return read_times(run, plan, arms, question.clock)

@@ -2,12 +2,14 @@
 
 import itertools
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from tests.harness.judging.paired import HANDICAPPED, OVERRIDES, PLAIN, config_and_place, write_submissions
 from timetrial.harness import UsageError, cli
 from timetrial.harness.judging import pairs, verdict
+from timetrial.harness.judging.targets import set_target
 from timetrial.harness.judging.tuning import TUNING_STUDY, plan_tuning, tune
 from timetrial.harness.judging.verdict import Question, check, confirm, judge
 from timetrial.harness.planning import catalogue
@@ -106,6 +108,23 @@ def test_a_verdict_is_confirmed_on_variants_that_are_drawn_once_and_have_targets
     assert list(seeds.values()) == small_variants(config)
     targets = {spec.study: spec.workload.target for spec in pairs}
     assert len(set(targets.values())) == 5 and config["suite"]["workloads"]["small_gpt"]["target"] not in targets
+
+
+def pilot_of(levels):
+    """Give a trial of `small_gpt`, whose metric is its loss, with an evaluation at each tenth of its plan."""
+    lines = [
+        SimpleNamespace(step=10 * i, seconds=i, paced_seconds=None, validation={"loss": level}) for i, level in levels
+    ]
+    return SimpleNamespace(path="runs/pilot", read_evaluations=lambda: lines)
+
+
+def test_the_target_of_a_variant_is_a_level_that_was_held_and_no_lucky_one():
+    (workload,) = select_workloads(config_and_place()[0])
+    losses = [4.0, 3.5, 3.2, 3.0, 2.2, 2.9, 2.8, 1.0, 1.0, 1.0]
+    its = set_target(workload, pilot_of(enumerate(losses, start=1)))
+    assert (its.target, its.budget_seconds) == (2.9, 10.0)
+    with pytest.raises(UsageError, match="no progress"):
+        set_target(workload, pilot_of(enumerate([3.0, 3.1, 3.2, 3.3, 3.4, 3.5, 3.6, 1.0, 1.0, 1.0], start=1)))
 
 
 def test_a_submission_that_crashes_gets_no_verdict(folder, capsys):
