@@ -52,13 +52,20 @@ def _machine() -> Iterator[Line]:
 
 
 def _enforced() -> Iterator[Line]:
-    from timetrial.harness.trial.isolation import WALL, available
+    from timetrial.harness.planning.environment import gpus
+    from timetrial.harness.trial.isolation import WALL, available, start_gpu
 
     stands = available()
     for what in WALL:
         partly = next((line for line in stands if line.startswith(f"{what} (")), None)
         missing = f"only in part, {partly.removeprefix(what).strip()}" if partly else "not kept from a trainee here"
         yield f"wall: {what}", "stands" if what in stands else f"{missing}; results and leaderboards say so"
+    if gpus():
+        error = start_gpu()
+        yield (
+            "GPU behind the wall",
+            f"failed: its driver gives error {error}; trials here would crash: use device=cpu" if error else "starts",
+        )
 
 
 def _data(root: Path | None) -> Iterator[Line]:

@@ -18,6 +18,9 @@ from timetrial.harness.planning.spec import TrialSpec
 PRELOADED = ("timetrial.harness.trial.preload", "scipy", "schedulefree", "prodigyopt")
 """What is imported besides the workloads, for every submission the same: libraries, nothing of a submission's own."""
 COMMAND = "from timetrial.harness.trial.forkserver_process import main; main()"
+WITHOUT_WAKING_A_GPU = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+"""So that a workload which asks, as it is imported, whether there is a GPU starts no driver here: after that no process
+that is forked could (https://docs.pytorch.org/docs/stable/cuda_environment_variables.html)."""
 HEADER = struct.Struct("!Q")
 
 
@@ -33,6 +36,7 @@ class ForkServer:
         with other_end:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", COMMAND, str(other_end.fileno()), *modules],
+                env=os.environ | WITHOUT_WAKING_A_GPU,
                 pass_fds=[other_end.fileno()],
                 stdin=subprocess.PIPE,
                 stdout=2,

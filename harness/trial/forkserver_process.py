@@ -83,6 +83,6 @@ def _attempt(assignment: bytes, files: dict[str, int]) -> NoReturn:
     from timetrial.harness.trial import trainee
 
     told = trainee.read_assignment(assignment)
-    wall = isolation.raise_wall(entered, told.folder, told.source.imports)
+    wall = isolation.raise_wall(entered, told.folder, told.source.imports, gpu=told.device == "cuda")
     run = partial(trainee.main, files["channel"], files["weights"], told, wall)
     keep(run, files["end"], told.memory_bytes, isolation.TASKS_LIMIT)

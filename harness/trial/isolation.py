@@ -7,7 +7,7 @@ import os
 import resource
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,8 @@ FILE_LIMIT, OPEN_FILES_LIMIT, TASKS_LIMIT = 1 << 30, 1024, 1024
 MEMORY_SHARE = 0.8
 IMPORTS = "/imports"
 """Where a trainee with a file system of its own finds what its submission imports, if that is not readable anyway."""
+OWN_THREADS = "/proc/self/task"
+"""Where libcuda names its threads as it starts; from driver 570 on it fails with error 304 if it cannot."""
 
 FILES, NETWORK, OTHERS, TASKS = "files", "network", "other processes", "number of processes"
 SHARED_MEMORY, SYSTEM_CALLS, DISK = "shared memory", "system calls", "disk space"
@@ -51,17 +53,18 @@ def memory_limit() -> int:
     return int(MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
-def raise_wall(entered: int, folder: str, imports: Mapping[str, str]) -> Wall:
+def raise_wall(entered: int, folder: str, imports: Mapping[str, str], gpu: bool = False) -> Wall:
     """Build what the namespaces `entered` allow; `folder`, empty, is for a trainee without a file system of its own.
 
-    `imports` are the places of what its submission imports, which it may read.
+    `imports` are the places of what its submission imports, which it may read. With `gpu`, for a trial on one, /proc is
+    left to Landlock, since a driver names its threads there.
     """
     if entered & namespaces.NEW_PIDS:
         namespaces.limit_numbers(TASKS_LIMIT)
         seen = {name: _place_in_view(place) for name, place in imports.items()}
         with contextlib.suppress(OSError):  # a user namespace in which nothing may be mounted
             shown = {seen[name]: place for name, place in imports.items() if seen[name] != place}
-            own_proc = namespaces.show_only(_readable(), shown, FILE_LIMIT)
+            own_proc = namespaces.show_only(_readable(), shown, FILE_LIMIT, gpu and landlock.version() > 0)
             return Wall(entered, namespaces.WRITABLE, True, own_proc, seen)
     return Wall(entered, folder, False, False, imports)
 
@@ -74,10 +77,11 @@ def _place_in_view(place: str) -> str:
     return f"{IMPORTS}/{os.path.basename(place)}"
 
 
-def isolate(wall: Wall, kept_files: Iterable[int], memory_bytes: int) -> list[str]:
+def isolate(wall: Wall, kept_files: Iterable[int], memory_bytes: int, gpu: bool = False) -> list[str]:
     """Leave the referee's environment and files, and whatever else the kernel lets a process give up, for good.
 
-    Gives what is kept from this process from here on, of `WALL`. To be called before there are threads.
+    With `gpu`, what the driver of one does as it starts stays possible. Gives what is kept from this process from here
+    on, of `WALL`. To be called before there are threads.
     """
     _close_files(kept_files)
     for name in list(os.environ):
@@ -93,9 +97,13 @@ def isolate(wall: Wall, kept_files: Iterable[int], memory_bytes: int) -> list[st
     number = landlock.version()
     if number:
         proc = ["/proc"] if wall.own_proc else _own_proc()
-        landlock.restrict([*_readable(), *wall.imports.values(), *proc], [wall.folder, *_devices()])
+        writable = [wall.folder, *_devices()]
+        if gpu:
+            writable.append(OWN_THREADS)
+            os.open(OWN_THREADS, os.O_PATH)  # stays open: what a rule is about must not be forgotten and made anew
+        landlock.restrict([*_readable(), *wall.imports.values(), *proc], writable)
     _drop_capabilities()
-    filtered = system_calls.leave_out()
+    filtered = system_calls.leave_out(gpu)
     return _enforced(wall, number, filtered)
 
 
@@ -157,7 +165,9 @@ def _readable() -> list[str]:
     python = [sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.realpath(sys.executable))]
     system = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt", "/sys", "/dev/zero", "/dev/urandom", "/dev/random"]
     etc = [f"/etc/{name}" for name in ("ld.so.cache", "localtime", "passwd", "group", "nsswitch.conf", "alternatives")]
-    return [*code, *installed, *python, *system, *etc, *_devices()]
+    loaded = os.environ.get("LD_LIBRARY_PATH", "").split(":")
+    libraries = [path for path in loaded if os.path.isabs(path) and not CODE.is_relative_to(os.path.realpath(path))]
+    return [*code, *installed, *python, *system, *etc, *libraries, *_devices()]
 
 
 def _devices() -> list[str]:
@@ -174,6 +184,19 @@ def _own_proc() -> list[str]:
 
 def available() -> list[str]:
     """List what of `WALL` stands on this machine, by building it around a process that ends at once."""
+    return _behind_a_wall("\n".join).splitlines()
+
+
+def start_gpu() -> int:
+    """Start the driver of the GPU behind a wall, as a trial does; gives what `cuInit` says of it, 0 for success.
+
+    https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__INITIALIZE.html; -1 where there is no libcuda.so.1.
+    """
+    return int(_behind_a_wall(lambda _: str(ctypes.CDLL("libcuda.so.1").cuInit(0)), gpu=True) or -1)
+
+
+def _behind_a_wall(tell: Callable[[list[str]], str], gpu: bool = False) -> str:
+    """Give what `tell` says, in a process behind a wall, of the list of what is kept from it; "" where it fails."""
     answer, told = os.pipe()
     child = os.fork()
     if child == 0:
@@ -182,11 +205,11 @@ def available() -> list[str]:
             if entered & namespaces.NEW_PIDS and (inner := os.fork()):
                 os.waitpid(inner, 0)
             else:
-                enforced = isolate(raise_wall(entered, tempfile.gettempdir(), {}), [told], memory_limit())
-                os.write(told, "\n".join(enforced).encode())
+                wall = raise_wall(entered, tempfile.gettempdir(), {}, gpu)
+                os.write(told, tell(isolate(wall, [told], memory_limit(), gpu)).encode())
         finally:
             os._exit(0)
     os.close(told)
     os.waitpid(child, 0)
     with open(answer) as file:
-        return file.read().splitlines()
+        return file.read()

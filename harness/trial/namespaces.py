@@ -21,7 +21,7 @@ WRITABLE = "/tmp"
 """The only writable folder of a view."""
 _SMALL = "size=1m,nr_inodes=4096,mode=755"
 _NOSUID, _NODEV, _NOEXEC, _BIND, _RECURSIVE, _PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
-_AT_RECURSIVE, _AT_FDCWD, _ATTRIBUTES = 0x8000, -100, 0x1 | 0x2  # read-only, nosuid
+_AT_RECURSIVE, _AT_FDCWD, _READ_ONLY, _NO_SETUID = 0x8000, -100, 0x1, 0x2
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _MOUNT_SETATTR, _MNT_DETACH = 442, 2
 _PID_MAX = "/proc/sys/kernel/pid_max"
@@ -57,10 +57,11 @@ def limit_numbers(most: int) -> None:
             Path(_PID_MAX).write_text(str(most))
 
 
-def show_only(readable: Iterable[str], elsewhere: Mapping[str, str], size: int) -> bool:
+def show_only(readable: Iterable[str], elsewhere: Mapping[str, str], size: int, writable_proc: bool = False) -> bool:
     """Replace the root of the file system: `readable` files and folders, read-only, and `WRITABLE` of `size` bytes.
 
-    `elsewhere` has more that is shown, read-only too, by the places where it is shown.
+    `elsewhere` has more that is shown, read-only too, by the places where it is shown. With `writable_proc`, /proc is
+    as writable as ever: something else must guard it.
 
     Says whether /proc shows the processes of this namespace alone. Raises `OSError` where a step is not allowed;
     nothing has changed then that a process would see. To be called by the first process of the namespaces.
@@ -84,8 +85,9 @@ def show_only(readable: Iterable[str], elsewhere: Mapping[str, str], size: int) 
                 os.symlink(target, f"{WRITABLE}{path}")
         own_proc = _show_processes(f"{WRITABLE}/proc")
         os.makedirs(f"{WRITABLE}{WRITABLE}", exist_ok=True)
-        attributes = struct.pack("=4Q", _ATTRIBUTES, 0, 0, 0)
-        _checked(_libc.syscall(_MOUNT_SETATTR, _AT_FDCWD, WRITABLE.encode(), _AT_RECURSIVE, attributes, 32))
+        _set_attributes(WRITABLE, _AT_RECURSIVE, _READ_ONLY | _NO_SETUID)
+        if writable_proc:
+            _set_attributes(f"{WRITABLE}/proc", 0, cleared=_READ_ONLY)
         _mount("tmpfs", f"{WRITABLE}{WRITABLE}", "tmpfs", _NOSUID | _NODEV, f"size={size},nr_inodes=65536,mode=700")
         os.chdir(WRITABLE)
         _checked(_libc.syscall(_PIVOT_ROOT[platform.machine()], b".", b"."))
@@ -141,6 +143,11 @@ def _bind(source: str, target: str, is_folder: bool) -> None:
 def _mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
     texts = [None if text is None else text.encode() for text in (source, target, kind, options)]
     _checked(_libc.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]))
+
+
+def _set_attributes(place: str, flags: int, added: int = 0, cleared: int = 0) -> None:
+    attributes = struct.pack("=4Q", added, cleared, 0, 0)
+    _checked(_libc.syscall(_MOUNT_SETATTR, _AT_FDCWD, place.encode(), flags, attributes, len(attributes)))
 
 
 def _checked(result: int) -> None:

@@ -7,6 +7,7 @@ driver of a GPU calls what no list of ours could know.
 import errno
 import functools
 import signal
+import socket
 from typing import Any
 
 LEFT_OUT = {
@@ -26,17 +27,22 @@ LEFT_OUT = {
     "the time": "settimeofday clock_settime clock_settime64 adjtimex clock_adjtime clock_adjtime64",
 }
 """They fail with EPERM."""
+OF_A_GPU_DRIVER = ("memfd_create", "socket", "bind", "listen")
+"""What libcuda does as it starts, or it fails with error 304: it makes a file in memory, and waits at a socket of the
+namespace, to share its memory with others. Nobody can come, as there is no `accept`."""
 PRETENDED = "chmod fchmod fchmodat chown fchown lchown fchownat utime utimes futimesat utimensat"
 """They succeed and change nothing: compilers call them, and a file that outlives a trial could be marked by them."""
 YOUNG = (452, *range(463, 512))
 """Calls that the libseccomp of this system may be too old to know; programs know that old kernels lack them."""
 _NEW_NAMESPACES = 0x7E020080
 """The flags of clone that make namespaces: CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
+_KIND = 0xF
+"""The bits of a socket's type that are not flags."""
 
 
 @functools.cache
-def prepared() -> Any:
-    """Build the filter; None where libseccomp is not installed, or cannot build it for this machine."""
+def prepared(gpu: bool = False) -> Any:
+    """Build the filter, with `gpu` for a trial on one; None where libseccomp is missing, or cannot build it here."""
     try:
         import pyseccomp as seccomp
     except (ImportError, OSError, RuntimeError):
@@ -47,7 +53,13 @@ def prepared() -> Any:
         calls.set_attr(seccomp.Attr.CTL_SSB, 1)  # a filter must not slow the processor down, as it does on old kernels
         denied = seccomp.ERRNO(errno.EPERM)
         for name in " ".join(LEFT_OUT.values()).split():
-            _add(calls, denied, name)
+            if not (gpu and name in (*OF_A_GPU_DRIVER, "connect")):
+                _add(calls, denied, name)
+        if gpu:
+            _add(calls, seccomp.ERRNO(errno.ENOENT), "connect")  # a driver asks whether it shares the GPU: it does not
+            calls.add_rule(denied, "socket", seccomp.Arg(0, seccomp.NE, socket.AF_UNIX))
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW):  # what is left needs `connect`
+                calls.add_rule(denied, "socket", seccomp.Arg(1, seccomp.MASKED_EQ, _KIND, kind))
         for name in PRETENDED.split():
             _add(calls, seccomp.ERRNO(0), name)
         for number in YOUNG:
@@ -76,9 +88,9 @@ def _bits(mask: int) -> list[int]:
     return [1 << n for n in range(64) if mask >> n & 1]
 
 
-def leave_out() -> bool:
+def leave_out(gpu: bool = False) -> bool:
     """Give up the calls, here and in all that this process starts, for good; says whether the kernel lets us."""
-    calls = prepared()
+    calls = prepared(gpu)
     if calls is None:
         return False
     try:

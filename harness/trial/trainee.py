@@ -142,7 +142,7 @@ def main(end: int, weights: int, assignment: Assignment, wall: Wall) -> None:
     """
     channel = Channel(socket.socket(fileno=end))
     try:
-        enforced = isolate(wall, [end, weights], assignment.memory_bytes)
+        enforced = isolate(wall, [end, weights], assignment.memory_bytes, gpu=assignment.device == "cuda")
         channel.send("isolated", enforced=enforced)
         torch.set_num_threads(assignment.threads)
         source = replace(assignment.source, imports=wall.imports)
