@@ -51,12 +51,12 @@ def find_unsteady(trials: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 
 def _drift(trials: pd.DataFrame) -> list[str]:
     """Say which submissions ran at another speed than their board's reference, which their times are corrected for."""
-    drifted = trials[(trials["slowness"] - 1).abs() > DRIFT]
-    rows = drifted.groupby(["submission", "workload"], observed=True)["slowness"].first()
+    drifted = trials[(trials["slowness"] - 1).abs() > DRIFT].drop_duplicates(["submission", "workload"])
+    drifted = drifted.assign(slowness=drifted["slowness"].round(2))
     return [
-        f"{submission} ran on {workload} where the reference beside it took {slowness:.2f} times as long as here: its "
-        "times are divided by that"
-        for (submission, workload), slowness in rows.items()
+        f"on {workload} the reference beside {', '.join(sorted(rows['submission']))} took {slowness:.2f} times as long "
+        "as the reference of this board: their times are divided by that"
+        for (workload, slowness), rows in drifted.groupby(["workload", "slowness"], observed=True)
     ]
 
 
