@@ -27,7 +27,7 @@ TAIL = 0.1
 
 @dataclass(frozen=True)
 class Options(experiment.Options):
-    run: str = "results/version_2/mini/external"
+    run: str = "results/mini/external"
     """The run whose records are read: its name, or its folder."""
     submission: tuple[str, str] = ("momentum", "adamw")
     suite: str = "mini"

@@ -27,7 +27,7 @@ COLUMNS = ["submission", "workload", "learning_rate", "metric", "higher_is_bette
 
 @dataclass(frozen=True)
 class Options(experiment.Options):
-    run: str = "results/version_2/mini/external"
+    run: str = "results/mini/external"
     """The run whose records are read: its name, or its folder."""
     tolerance: float = TOLERANCE
     """How far, relatively, a metric may be from the best and be in the band."""
