@@ -49,6 +49,7 @@ def compare(key: str, recorded: Ending, again: Ending, exact: bool, shift: float
         status=(recorded[0].status, again[0].status),
         steps=(recorded[0].step, again[0].step),
         seconds_per_step=(math.exp(paces[0]), math.exp(paces[1])),
+        measured_seconds_per_step=tuple(math.exp(log_pace(trial, points, "measured")) for trial in (one, other)),
         bit_for_bit=differing is None,
         problem=problem,
     )

@@ -177,6 +177,13 @@ def validity(board: Board, clock: str = "") -> str:
     return conclusion(agreement_of(board, read_published(ALGOPERF), clock or board.scores.clock)).rstrip(".")
 
 
+def rerun(board: Board, submission: str) -> str:
+    """What came out when an entry was last run again: how many trials were the same, and how long their steps took."""
+    if not (found := board.verifications.get(submission)):
+        raise LookupError(f"verification of {submission}")
+    return found[-1].outcome_in_words()
+
+
 def table(board: Board, lines: str) -> str:
     """The heading and the first lines of the leaderboard, as a table."""
     rows = [line for line in leaderboard_markdown(board).splitlines() if line.startswith("|")]
@@ -188,7 +195,7 @@ QUANTITIES: dict[str, Callable[..., str]] = {
     for function in (
         *(submissions, trials, workloads, machine, hours, dates, unsteady),
         *(score, speedup, may_be_best, separated, reach, certificate, certified, memory),
-        *(reached, studies, time, fastest, step, step_ratio, drawn, validity, table),
+        *(reached, studies, time, fastest, step, step_ratio, drawn, validity, rerun, table),
     )
 }
 

@@ -73,10 +73,10 @@ def apart_in_metric(name: str) -> Apart:
     return apart
 
 
-def log_pace(trial: Trial, points: int | None = None) -> float:
-    """Logarithm of the seconds of a step up to the last of `points` evaluations: paced, or measured without a pacer."""
+def log_pace(trial: Trial, points: int | None = None, clock: str = "paced") -> float:
+    """Logarithm of the seconds of a step up to the last of `points` evaluations, measured where there was no pacer."""
     clocks = dict(zip(CLOCKS, trial[1].clocks[:points][-1], strict=True))
-    seconds = clocks["measured"] if math.isnan(clocks["paced"]) else clocks["paced"]
+    seconds = clocks["measured"] if math.isnan(clocks[clock]) else clocks[clock]
     return math.log(seconds / clocks["steps"])
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -24,6 +25,8 @@ class Rerun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether all steps and metrics are equal, but for where a clock has ended one of the two."""
     problem: str | None
     """In what they differ by more than repeated trials do."""
+    measured_seconds_per_step: tuple[float, float] | None = None
+    """By a stopwatch, which the machine and its other work can move; older records have none."""
 
 
 class Verification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,9 +50,20 @@ class Verification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [f"{rerun.trial}: {rerun.problem}" for rerun in self.trials if rerun.problem]
 
     def in_words(self) -> str:
-        """Say when, where, and how many trials."""
+        """Say when, where, and what came out."""
+        return f"{self.verdict} {self.at[:10]}, {self.where}: {self.outcome_in_words()}"
+
+    def outcome_in_words(self) -> str:
+        """Say how many trials were the same, and how long their steps took."""
         equal = sum(rerun.bit_for_bit for rerun in self.trials)
-        return f"{self.verdict} {self.at[:10]}, {self.where}: {len(self.trials)} trials, {equal} equal bit for bit"
+        return f"{len(self.trials)} trials, {equal} equal bit for bit; a step took {self.times_in_words()}"
+
+    def times_in_words(self) -> str:
+        """Say how many times as long as recorded a step took, the median over trials, by each clock that they have."""
+        clocks = {"paced": [rerun.seconds_per_step for rerun in self.trials]}
+        clocks["measured"] = [pair for rerun in self.trials if (pair := rerun.measured_seconds_per_step)]
+        ratios = {clock: [again / recorded for recorded, again in pairs] for clock, pairs in clocks.items() if pairs}
+        return " and ".join(f"{statistics.median(found):.2f}x in {clock} seconds" for clock, found in ratios.items())
 
 
 def verdict_on(trials: Sequence[Rerun]) -> Literal["verified", "challenged"]:

@@ -78,14 +78,14 @@ def board_data(board: Board, curves: Sequence[WorkloadCurves], folder: Path, tex
 
 
 def _verifications(board: Board) -> dict[str, Any]:
-    """Describe for each entry how it stands, and its re-runs as [when, where, trials, equal ones, problems]."""
+    """Describe for each entry how it stands, and its re-runs as [when, where, trials, equal ones, problems, times]."""
     return {
         name: {
             "standing": standing_of(found),
             "reruns": [
                 [
                     *(its.at[:10], its.where, len(its.trials), sum(rerun.bit_for_bit for rerun in its.trials)),
-                    its.problems,
+                    *(its.problems, its.times_in_words()),
                 ]
                 for its in found
             ],

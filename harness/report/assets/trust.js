@@ -62,13 +62,13 @@ function statusTable() {
 function rerunTable() {
   const lines = board().names.flatMap((name) => {
     const { standing, reruns } = board().verifications[name];
-    if (!reruns.length) return [[name, standing, "–", "–", "–", "–"]];
-    return reruns.map(([when, where, trials, equal, problems]) => [
-      name, problems.length ? "challenged" : "verified", when, linked(where), `${trials}, ${equal} bit for bit`,
+    if (!reruns.length) return [[name, standing, "–", "–", "–", "–", "–"]];
+    return reruns.map(([when, where, trials, equal, problems, times]) => [
+      name, problems.length ? "challenged" : "verified", when, linked(where), `${trials}, ${equal} bit for bit`, times,
       problems.length ? problems.flatMap((problem, i) => (i ? [element("br"), problem] : [problem])) : "nothing",
     ]);
   });
-  return grid(["submission", "standing", "when", "where", "trials", "what differs"], lines);
+  return grid(["submission", "standing", "when", "where", "trials", "a step took", "what differs"], lines);
 }
 
 function wallTable() {

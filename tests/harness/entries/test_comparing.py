@@ -4,12 +4,14 @@ import math
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as replace_field
 
 from tests.harness.entries.conftest import BOARD
 from timetrial.harness import UsageError
 from timetrial.harness.entries.committed import CommittedEntry
 from timetrial.harness.entries.comparing import compare, first_difference, read_ending
 from timetrial.harness.entries.spread import Repeats
+from timetrial.harness.records.verification import Verification, read_verification, write_verification
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +102,17 @@ def test_times_are_compared_beyond_what_clocks_and_machines_differ_by(
     assert rerun.seconds_per_step[1] == pytest.approx(factor * rerun.seconds_per_step[0])
     if differs:
         assert f"takes {factor / shift:.2f} times" in rerun.problem
+
+
+def test_a_busy_machine_moves_the_stopwatch_alone_and_a_verification_says_by_how_much(reached, no_repeats):
+    paced = [replace(one, paced_seconds=one.seconds) for one in reached[1]]
+    busy = [replace(one, seconds=1.8 * one.seconds) for one in paced]
+    rerun = compare("t", (reached[0], paced), (reached[0], busy), True, 0.0, no_repeats)
+    assert rerun.problem is None
+    its = Verification("2026-11-28T08:08", "here", {}, 1, "", (rerun,), "verified")
+    assert its.in_words().endswith(
+        "1 equal bit for bit; a step took 1.00x in paced seconds and 1.80x in measured seconds"
+    )
+    assert read_verification(write_verification(its)) == its
+    older = replace_field(rerun, measured_seconds_per_step=None)
+    assert replace_field(its, trials=(older,)).times_in_words() == "1.00x in paced seconds"

@@ -53,6 +53,7 @@ def test_a_new_entry_changes_the_numbers_and_says_so(results, capsys):
         (f"time {BOARD} sgd nowhere", "nowhere"),
         (f"drawn {BOARD} sgd small_gpt nothing least", "nothing"),
         (f"step {BOARD} sgd small_gpt middling", "middling"),
+        (f"rerun {BOARD} sgd", "verification of sgd"),
     ],
 )
 def test_what_the_records_do_not_have_is_named_with_its_line(boards, tmp_path, asked, complaint):

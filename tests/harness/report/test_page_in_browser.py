@@ -211,7 +211,7 @@ def test_a_committed_board_says_which_entries_were_run_again_and_in_what_they_di
     committed = (RESULTS / "version_2/mini/self_tuning/leaderboard.html").read_text()
     for name, standing, problems in (("muon", "verified", []), ("soap", "challenged", ["small_gpt: <b>late</b>"])):
         where = "https://github.com/timetrial-benchmark/timetrial/actions/runs/1"
-        found = {"standing": standing, "reruns": [["2026-11-27", where, 4, 3, problems]]}
+        found = {"standing": standing, "reruns": [["2026-11-27", where, 4, 3, problems, "0.98x"]]}
         committed = committed.replace(
             f'"{name}":{{"standing":"self-reported","reruns":[]}}', f'"{name}":{json.dumps(found).replace("<", "&lt;")}'
         )
@@ -224,7 +224,7 @@ def test_a_committed_board_says_which_entries_were_run_again_and_in_what_they_di
     page.click("#ranking th[data-key=verified] button")
     assert names(page)[0] == "muon" and names(page)[-1] == "soap"
     evidence = page.locator("#evidence").inner_text()
-    assert "4, 3 bit for bit" in evidence and "late" in evidence
+    assert "4, 3 bit for bit" in evidence and "0.98x" in evidence and "late" in evidence
     assert page.locator(f"#evidence a[href='{where}']").count() == 2
     page.close()
 
