@@ -89,7 +89,7 @@ def speedup(board: Board, submission: str, clock: str = "") -> str:
 
 
 def may_be_best(board: Board, clock: str = "") -> str:
-    """The submissions that nobody is faster than at simultaneous 95 %, the best first."""
+    """The submissions among which the best is with 95 %, the best first."""
     return _names([standing.submission for standing in _scores(board, clock).standings if standing.may_be_best])
 
 

@@ -44,7 +44,7 @@ class Standing:
     on_the_way: Estimate | None = None
     """The same for the seven levels below each target."""
     may_be_best: bool | None = None
-    """Whether no other submission is separated from it as faster; None where it cannot be known."""
+    """Whether it is one of those among which the best is with 95 %; None where that cannot be known."""
     faster_than: tuple[str, ...] = ()
     """From whom it is separated at simultaneous 95 %, being faster."""
     slower_than: tuple[str, ...] = ()

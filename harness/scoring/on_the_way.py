@@ -36,8 +36,10 @@ def rungs(evaluations: list[Array], crossing_steps: Array, target: float, higher
     starts, found = [], []
     for array, crossing in zip(evaluations, crossing_steps, strict=True):
         known = array[np.isfinite(array[:, 0])]
-        starts += [known[0, 0]] * bool(len(known))
-        if len(known) and known[0, -1] < crossing < np.inf:
+        if not len(known):  # it diverged before its first evaluation
+            continue
+        starts.append(known[0, 0])
+        if known[0, -1] < crossing < np.inf:
             steps = known[0, -1] + shares * (crossing - known[0, -1])
             found.append(np.interp(steps, known[:, -1], best.accumulate(known[:, 0])))
     if found:

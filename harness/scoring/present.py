@@ -97,7 +97,7 @@ def explanation(board: Leaderboard) -> str:
     return (
         f"speed-up: how many times sooner than {board.reference}, what the best of a study is expected to be worth; on "
         "the way: the same for seven levels before the target; reach: the probability that one of the "
-        f"{board.study} reaches a target; may be best: nobody is faster at simultaneous 95 %, and "
+        f"{board.study} reaches a target; may be best: with 95 % the best is one of these; "
         "separated from: who is faster or slower at simultaneous 95 %."
     )
 

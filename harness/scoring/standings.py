@@ -18,7 +18,7 @@ from timetrial.harness.scoring.jackknife import Estimates, estimate
 from timetrial.harness.scoring.leaderboard import Standing, WorkloadResult, ranks_of
 from timetrial.harness.scoring.on_the_way import times_on_the_way
 from timetrial.harness.scoring.profile import BAND_TAUS, credit, profile_of
-from timetrial.harness.scoring.simultaneous import separated
+from timetrial.harness.scoring.simultaneous import compare_all
 from timetrial.harness.scoring.trials import crossing_column
 
 MOST_DRAWS = 25
@@ -81,7 +81,8 @@ def best_first(trials: pd.DataFrame, clock: str, reference: str) -> tuple[Standi
     speedups = None if own is None else _speedups([race.log_times for race in races], own)
     ways = [race.on_the_way for race in races]
     on_the_way = None if own is None or any(way is None for way in ways) else _speedups(ways, own)
-    faster = separated([race.log_times for race in races])
+    compared = compare_all([race.log_times for race in races])
+    faster = np.zeros((len(submissions),) * 2, bool) if compared is None else compared.faster
     results = _workload_results(races, own, len(submissions))
     standings = []
     for s in order:
@@ -97,9 +98,9 @@ def best_first(trials: pd.DataFrame, clock: str, reference: str) -> tuple[Standi
                 workloads=results[s],
                 speedup=None if speedups is None else speedups[s],
                 on_the_way=None if on_the_way is None else on_the_way[s],
-                may_be_best=None if faster is None else not faster[:, s].any(),
-                faster_than=() if faster is None else tuple(submissions[o] for o in order if faster[s, o]),
-                slower_than=() if faster is None else tuple(submissions[o] for o in order if faster[o, s]),
+                may_be_best=None if compared is None else bool(compared.may_be_best[s]),
+                faster_than=tuple(submissions[o] for o in order if faster[s, o]),
+                slower_than=tuple(submissions[o] for o in order if faster[o, s]),
                 certificate=_certificate(races, s, results[s], study_size),
             )
         )

@@ -162,7 +162,7 @@ function drawHeadline() {
   place("headline", list.length ? headline(list) : "No submission is complete, so nobody has a score yet.");
   place("ranking-note",
     `Speed-up: how many times sooner than ${board().reference}, from what the best of a study is expected to be ` +
-    "worth. May be best: nobody is faster at simultaneous 95 %; separated from: who is faster or slower at " +
+    "worth. May be best: with 95 % the best is one of these; separated from: who is faster or slower at " +
     "simultaneous 95 %. On the way: the speed-up at seven levels before each target. Reach: the share of " +
     `${board().study} that reach a target. Per workload: relative to the fastest, the expected time of a study, a ` +
     "miss counting as the budget, and its reach where it is not all. Tolerance of the learning rate: " +

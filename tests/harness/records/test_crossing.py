@@ -35,3 +35,9 @@ def test_an_edge_is_where_four_of_the_best_five_lie() -> None:
     assert edge_of([0.9, 0.95, 0.85, 0.99, 0.3]) == "high"
     assert edge_of([0.1, 0.15, 0.05, 0.01, 0.3]) == "low"
     assert edge_of([0.9, 0.1, 0.85, 0.99, 0.3]) == ""
+
+
+def test_a_trial_that_diverged_before_its_first_evaluation_says_nothing_about_rungs() -> None:
+    lost, missed = np.array([[np.nan, 1.0, 2.0, 10.0]]), np.array([np.inf, 25.0])
+    assert (rungs([lost, RISING], missed, 0.6, True) == rungs([RISING], missed[1:], 0.6, True)).all()
+    assert rungs([lost], missed[:1], 0.6, True) is None

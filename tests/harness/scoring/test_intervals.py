@@ -5,7 +5,7 @@ import pytest
 
 from tests.harness.scoring.tables import INF, random_table, table
 from timetrial.harness.scoring import jackknife, score_table
-from timetrial.harness.scoring.simultaneous import separated
+from timetrial.harness.scoring.simultaneous import compare_all
 
 
 def test_a_submission_against_itself_is_covered_in_90_to_99_percent_of_200_draws() -> None:
@@ -69,5 +69,19 @@ def test_studies_and_submissions_of_unequal_number_are_scored() -> None:
 def test_separation_is_antisymmetric_and_nobody_is_faster_than_himself() -> None:
     generator = np.random.default_rng(0)
     centre = generator.normal(size=6)
-    faster = separated([centre + 0.05 * generator.normal(size=(6, 6)) for _ in range(3)])
+    found = compare_all([centre + 0.05 * generator.normal(size=(6, 6)) for _ in range(3)])
+    faster = found.faster
     assert faster.any() and not (faster & faster.T).any() and not faster.diagonal().any()
+    assert not found.may_be_best[faster.any(axis=0)].any()
+
+
+def test_the_best_of_a_field_of_equals_is_among_those_that_may_be_and_slow_ones_are_excluded() -> None:
+    field = {f"s{i}": 1.0 for i in range(8)}
+    boards = [score_table(random_table(draw, field, workloads=4)) for draw in range(100)]
+    assert sum(board.of("s0").may_be_best for board in boards) >= 90
+    lonely = 0
+    for draw in range(20):
+        board = score_table(random_table(draw, {"fast": 1.0, **{f"slow{i}": 1.25 for i in range(20)}}, workloads=4))
+        assert board.of("fast").may_be_best
+        lonely += sum(not s.may_be_best and not s.slower_than for s in board.standings)
+    assert lonely > 20  # excluded, though no pair of 210 tells by whom
