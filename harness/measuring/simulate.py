@@ -205,9 +205,8 @@ def main() -> None:
         "# How often the scores' claims are true\n\n"
         "`scripts/simulate_scoring` writes this file. A simulated submission draws its trials with replacement from "
         'those that a recorded one ran. "Found" means that the 95 % interval of the speed-up is on one side of 1; a '
-        "field is "
-        "compared at simultaneous 95 %, so at most 5 % of boards should hold a false separation, and in 95 % the true best "
-        "should be among those that may be.\n"
+        "field is compared at simultaneous 95 %, so at most 5 % of boards should hold a false separation, and in 95 % "
+        "the true best should be among those that may be.\n"
         f"{options.repetitions} pairs for each row, {options.repetitions // 2} boards.\n\n"
     )
     options.output.write_text(introduction + "\n\n".join(parts) + "\n")
