@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CHANCE = 0.05
-SIGNED = "{:+.2f}"
+SIGNED = "{:+z.2f}"
 
 
 def agreement_of(board: Board, published: Mapping[str, float], clock: str, resamples: int = RESAMPLES) -> Agreement:
@@ -37,6 +37,8 @@ def as_markdown(agreements: Sequence[Agreement]) -> str:
     rows = {
         f"speed-up, interval over {source}": [a.speedup[source] for a in agreements] for source in agreements[0].speedup
     }
+    if agreements[0].halves:
+        rows["one half of the workloads with the other"] = [agreement.halves for agreement in agreements]
     rows["score"] = [Estimate(agreement.score) for agreement in agreements]
     rows |= {
         f"{name} alone": [agreement.workloads[name] for agreement in agreements] for name in agreements[0].workloads
@@ -53,23 +55,26 @@ def as_markdown(agreements: Sequence[Agreement]) -> str:
 
 
 def conclusion(agreement: Agreement) -> str:
-    """Say in a sentence whether the leaderboard predicts the published order."""
-    found, over_all = agreement.speedup["both"], agreement.speedup
-    count = f"{len(agreement.published)} submissions"
-    head = f"By {clock_in_words(agreement.board.clock)}, tau is {with_interval(found, SIGNED)} on {count}: "
+    """Say whether the leaderboard predicts the published order, and whether its workloads predict each other."""
+    found = agreement.speedup["both"]
+    clock, count = clock_in_words(agreement.board.clock), len(agreement.published)
+    head = f"By {clock}, tau is {with_interval(found, SIGNED)} on {count} submissions: {_verdict(agreement)}"
+    if agreement.halves is None:
+        return head + "."
+    return head + f". One half of its workloads agrees with the other at tau {with_interval(agreement.halves, SIGNED)}."
+
+
+def _verdict(agreement: Agreement) -> str:
+    found, studies = agreement.speedup["both"], agreement.speedup["studies"]
     if found.low > 0 and agreement.chance < CHANCE:
-        return head + "it predicts the published order better than chance."
+        return "it predicts the published order better than chance"
     if found.low > 0:
-        return (
-            head + f"too few to tell, since a random order does as well with a probability of {agreement.chance:.2f}."
-        )
+        return f"too few to tell, since a random order does as well with a probability of {agreement.chance:.2f}"
     if found.high < 0:
-        return head + "it orders them the other way round."
-    studies = over_all["studies"]
-    known = (
-        "" if studies.low <= 0 <= studies.high else ", though on these workloads more studies would not change its sign"
-    )
-    return head + f"the interval holds zero, so it is not known to predict the published order{known}."
+        return "it orders them the other way round"
+    unknown = "the interval holds zero, so it is not known to predict the published order"
+    sign_is_known = not studies.low <= 0 <= studies.high
+    return unknown + (", though on these workloads more studies would not change its sign" if sign_is_known else "")
 
 
 def _pairs(agreement: Agreement) -> str:

@@ -5,6 +5,9 @@ reverse. Its interval comes from a bootstrap (Efron 1979): over studies, drawn a
 for all submissions on a workload; over workloads; and over both, which asks what another benchmark made in the same way
 would have said. The published scores are taken as they are. With few submissions a random order does as well by chance,
 whose probability (exact where no two are equal) stands beside it.
+
+No order can be predicted by one that does not predict itself. So the order on one half of the workloads is held against
+the order on the other half (split-half reliability: Spearman 1910, Brown 1910).
 """
 
 from collections.abc import Mapping
@@ -52,6 +55,9 @@ class Agreement:
     """tau of our scores."""
     workloads: dict[str, Estimate]
     """tau of the times on one workload, with the interval over studies."""
+    halves: Estimate | None
+    """tau of the speed-ups on one half of the workloads with those on the other, with the interval over studies; None
+    where there is one workload."""
     disagreements: tuple[tuple[str, str, bool], ...]
     """Pairs that are the other way round here: the better by the published scores, the other, and whether the second
     is separated from the first as faster here."""
@@ -122,6 +128,7 @@ def compare_with(
             name: _estimate(tau(theirs, ours[w]), [tau(theirs, speeds[w]) for speeds in again])
             for w, name in enumerate(workloads)
         },
+        halves=_estimate(split_half(ours), list(map(split_half, again))) if len(workloads) > 1 else None,
         disagreements=tuple(
             (common[i], common[j], common[i] in places[common[j]].faster_than)
             for i, j in combinations(range(len(common)), 2)
@@ -133,6 +140,17 @@ def compare_with(
 def tau(one: Array, other: Array) -> float:
     """Compute Kendall's tau-b of two orders; nan where all of one are equal."""
     return float(kendalltau(one, other).statistic)
+
+
+def split_half(speeds: Array) -> float:
+    """Compute tau between two halves of the workloads, the mean over all ways to halve them; `speeds` is (W, S)."""
+    workloads = range(len(speeds))
+    taus = []
+    for half in combinations(workloads, len(speeds) // 2):
+        others = [workload for workload in workloads if workload not in half]
+        if 0 in half or len(others) > len(half):  # else the same two halves came before
+            taus.append(tau(speeds[list(half)].mean(axis=0), speeds[others].mean(axis=0)))
+    return float(np.mean(taus))
 
 
 def _studies(trials: "pd.DataFrame", board: "Leaderboard", names: list[str], workload: str) -> list[list[Array]]:

@@ -6,7 +6,8 @@ import pytest
 from tests.harness.scoring.tables import random_table
 from timetrial.harness import UsageError
 from timetrial.harness.cli import main
-from timetrial.harness.scoring.validity import compare_with, read_published, tau
+from timetrial.harness.report.validity import conclusion
+from timetrial.harness.scoring.validity import compare_with, read_published, split_half, tau
 
 SPREADS = {"adamw": 1.0, "b": 1.3, "c": 1.7, "d": 2.2, "e": 2.9}
 PUBLISHED = {"adamw": 0.9, "b": 0.7, "c": 0.5, "d": 0.3, "e": 0.1}
@@ -42,6 +43,28 @@ def test_one_workload_that_disagrees_moves_the_interval_over_workloads_and_not_o
     assert found.workloads["workload_0"].value == pytest.approx(-1)
     assert found.speedup["studies"].low == pytest.approx(found.speedup["studies"].high)
     assert found.speedup["workloads"].low < found.speedup["studies"].low
+
+
+def test_half_of_the_workloads_is_held_against_the_other_half_in_each_way():
+    up, down = np.array([1.0, 2, 3]), np.array([3.0, 2, 1])
+    assert split_half(np.stack([up, up])) == pytest.approx(1)
+    assert split_half(np.stack([up, up, 3 * down])) == pytest.approx(-1)
+    assert split_half(np.stack([up, 2 * up, 4 * down, 8 * down])) == pytest.approx((-1 + 1 + 1) / 3)
+
+
+@pytest.mark.parametrize(("reversed_workloads", "tau_of_halves"), [(0, 1), (1, -1), (2, 1 / 3)])
+def test_workloads_that_contradict_each_other_are_found(reversed_workloads, tau_of_halves):
+    trials = random_table(0, SPREADS, noise=0.02)
+    odd = trials["workload"].isin([f"workload_{w}" for w in range(reversed_workloads)])
+    trials.loc[odd, "time_to_target"] = 200 / trials.loc[odd, "time_to_target"] ** 2
+    found = compare_with(trials, PUBLISHED, **MEASURED)
+    assert found.halves.value == pytest.approx(tau_of_halves)
+    assert f"One half of its workloads agrees with the other at tau {tau_of_halves:+.2f}" in conclusion(found)
+
+
+def test_one_workload_has_no_halves():
+    found = compare_with(random_table(0, SPREADS, workloads=1), PUBLISHED, **MEASURED)
+    assert found.halves is None and "half" not in conclusion(found)
 
 
 def test_alike_submissions_have_an_interval_that_holds_zero():
