@@ -50,7 +50,8 @@ def plot_profiles(board: Leaderboard, frame: str) -> "Figure":
     axes.set_xlabel(f"τ: {clock_in_words(board.clock)} relative to the fastest")
     axes.set_ylabel("expected share of workloads")
     figure.legend(loc="outside lower center", ncols=legend_columns, title="submission (score)", title_fontsize="small")
-    _title(figure, "Performance profiles, with 95 % bands", frame)
+    whose = f" of the best {MOST_BANDS}" if len(board.standings) > MOST_BANDS else ""
+    _title(figure, f"Performance profiles, with 95 % bands{whose}", frame)
     return figure
 
 
@@ -120,11 +121,8 @@ def _dots(board: Leaderboard, number: Callable[[Standing], Estimate], form: str)
         shown, colour = number(standing), styles[standing.submission][0]
         if shown.low is not None:
             axes.plot([shown.low, shown.high], [place, place], "|-", color=colour, markersize=6)
-        fill = "none" if standing.may_be_best is False else colour
-        axes.plot(
-            *(shown.value, place, MARKERS[place % len(MARKERS)]),
-            **{"color": colour, "markerfacecolor": fill, "clip_on": False, "zorder": 3},
-        )
+        fill = axes.get_facecolor() if standing.may_be_best is False else colour
+        axes.plot(shown.value, place, "o", color=colour, markerfacecolor=fill, clip_on=False, zorder=3)
         axes.annotate(form.format(shown.value), (1.04, place), xycoords=("axes fraction", "data"), va="center")
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
