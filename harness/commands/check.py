@@ -28,6 +28,9 @@ Line = tuple[str, str, str]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a submission: a name, ./folder, ./file.py, module:Class")
     parser.add_argument(
+        "space", metavar="+space.ARGUMENT=VALUES", nargs="*", help="of an optimizer class, as timetrial run takes it"
+    )
+    parser.add_argument(
         "--workload", action="store_true", help="NAME is a workload: ./file.py, module:Class, a plug-in, or one of new"
     )
     parser.add_argument("--data", choices=("real", "synthetic"), default="real", help="with --workload")
@@ -36,27 +39,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
+    for override in options.space:
+        if options.workload or not override.startswith("+space."):
+            raise UsageError(f"{override}: timetrial check takes +space.ARGUMENT=VALUES alone, for an optimizer class")
     wrong = 0
-    lines = _workload_lines(options) if options.workload else _lines(options.name, options.suite)
+    lines = _workload_lines(options) if options.workload else _lines(options.name, options.suite, options.space)
     for verdict, what, finding in lines:
         print(f"{verdict:8} {what:22} {finding}", flush=True)
         wrong += verdict == "wrong"
     if options.workload:
         advice = "next: timetrial calibrate suite=FILE.yaml, with an entry for it"
     else:
-        advice = f"next: timetrial run submission={options.name} suite={options.suite}"
+        given = "".join(f" '{override}'" for override in options.space)
+        advice = f"next: timetrial run submission={options.name} suite={options.suite}{given}"
     print(f"{wrong} of the checks failed" if wrong else advice, file=sys.stderr)
     return 1 if wrong else 0
 
 
-def _lines(name: str, suite: str) -> Iterator[Line]:
+def _lines(name: str, suite: str, space: list[str]) -> Iterator[Line]:
     from timetrial.harness.planning.catalogue import find_submission
+    from timetrial.harness.planning.configuration import compose
     from timetrial.harness.planning.outside import is_outside
     from timetrial.harness.planning.places import SUBMISSIONS
     from timetrial.harness.rules.lint import REFUSED, lint_files
 
     try:
-        folder = find_submission(name)
+        folder = find_submission(name, compose(space).get("space"))
     except UsageError as error:
         if is_outside(name) or not (SUBMISSIONS / name / "submission.yaml").is_file():
             raise
@@ -73,7 +81,7 @@ def _lines(name: str, suite: str) -> Iterator[Line]:
         yield ("wrong" if found.severity == REFUSED else "warning"), f"{found.file}:{found.line}", found.message
     if not findings:
         yield "ok", "source", f"{len(folder.source_files())} files, nothing against the rules"
-    yield from _trials(name, folder.rulesets[0], suite)
+    yield from _trials([f"submission={name}", f"ruleset={folder.rulesets[0]}", f"suite={suite}", *space])
 
 
 def _workload_lines(options: argparse.Namespace) -> Iterator[Line]:
@@ -109,15 +117,14 @@ def _workload_lines(options: argparse.Namespace) -> Iterator[Line]:
     yield from _verdicts(run_briefly([trial], root))
 
 
-def _trials(name: str, ruleset: str, suite: str) -> Iterator[Line]:
+def _trials(overrides: list[str]) -> Iterator[Line]:
     """Run `STEPS` batches on every workload of the suite with the first point of the search space."""
     from timetrial.harness.planning.configuration import compose
     from timetrial.harness.planning.environment import choose_device
     from timetrial.harness.planning.plan import make_plan
     from timetrial.harness.rules.probe import run_briefly
 
-    overrides = [f"submission={name}", f"suite={suite}", f"ruleset={ruleset}", "data=synthetic", f"max_steps={STEPS}"]
-    config = compose(overrides)
+    config = compose([*overrides, "data=synthetic", f"max_steps={STEPS}"])
     plan = make_plan(config, choose_device(config["device"]), threads=1)
     first = [spec for spec in plan if (spec.study, spec.trial) == (0, 0)]
     specs = [replace(spec, workload=replace(spec.workload, eval_every=STEPS // 2)) for spec in first]

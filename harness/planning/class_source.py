@@ -32,9 +32,11 @@ def class_spaces(
 
     The own ones are None where it has no default for one of them.
     """
-    known, axes = tunable(its), {name: read_axis(given) for name, given in space.items()}
-    axes = {name: axis for name, axis in axes.items() if name in known}
-    if rate := known.get("lr"):
+    known = tunable(its)
+    if "lr" not in known:
+        raise UsageError(f"submission {typed!r} has no argument lr: give a file with build_optimizer")
+    axes = {name: read_axis(given) for name, given in space.items() if name in known}
+    if rate := known["lr"]:
         axes.setdefault("lr", {"min": rate / AROUND, "max": rate * AROUND, "scaling": "log"})
     if "lr" not in axes:
         raise UsageError(f"submission {typed!r} has no default rate: give one as +space.lr='[1e-4,1e-2,log]'")

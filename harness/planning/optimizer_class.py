@@ -94,7 +94,8 @@ def _look(module: str, name: str) -> OptimizerClass:
     if required:
         raise UsageError(f"it needs {', '.join(required)} besides parameters: give a file with build_optimizer")
     defaults = {a.name: None if a.default is a.empty else a.default for a in arguments[1:] if _is_plain(a)}
-    roles, options = _shapes(found, {"lr": 1e-3} if "lr" in defaults and defaults["lr"] is None else {})
+    needs_rate = defaults.get("lr", 0.0) is None and _step(found, (4, 4), {}, {}) is not None
+    roles, options = _shapes(found, {"lr": 1e-3} if needs_rate else {})
     return OptimizerClass(
         module=module,
         name=name,
@@ -108,9 +109,9 @@ def _look(module: str, name: str) -> OptimizerClass:
 
 
 def _is_plain(argument: inspect.Parameter) -> bool:
-    """Whether an argument can be a hyperparameter, or a few of them; of those without a default, the rate is one."""
+    """Whether an argument can be a hyperparameter, or a few of them; of those without a value, the rate is one."""
     default = argument.default
-    if argument.name == "lr" and default is argument.empty:
+    if argument.name == "lr" and default in (argument.empty, None):
         return True
     if isinstance(default, list | tuple):
         return all(isinstance(one, Scalar) for one in default)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from timetrial.harness.planning.imports import is_common
 from timetrial.harness.rules.words import (
     FILE_METHODS,
     FOREIGN_CALLS,
@@ -151,8 +152,12 @@ class _Reader:
 
     def _judge_patch(self, target: ast.expr) -> Iterator[tuple[str, str]]:
         name = self._full_name(target)
-        if name is not None and name.partition(".")[0] in self.modules:
+        if name is None or name.partition(".")[0] not in self.modules:
+            return
+        if any(map(is_common, name.split("."))):
             yield REFUSED, f"changes {name}, which is not its own"
+        else:
+            yield WARNING, f"changes {name}, of a package that it brings"
 
     def _full_name(self, node: ast.expr) -> str | None:
         """Give the dotted name that an expression stands for; builtins stand for themselves."""

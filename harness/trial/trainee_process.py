@@ -31,6 +31,9 @@ CHECKPOINT_LIMIT = min(16 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHY
 SIGNAL_SECONDS = 1.0
 """How long a killed trainee is not judged: a cluster that takes a job away kills the referee in the same moment."""
 
+IN_WORDS = {"isolated": "wall", "warm": "end of the warm-up", "built": "optimizer", "evaluation_point": "evaluation"}
+"""What a person calls a message that a trainee did not send in time."""
+
 
 class TraineeProcess:
     """A running trainee. Leaving the context ends it and whatever it has started."""
@@ -156,7 +159,8 @@ class TraineeProcess:
         try:
             yield
         except ChannelTimeout:
-            raise TrialFailure("hung", f"no {waiting_for.replace('_', ' ')} within {timeout:.0f} s") from None
+            awaited = IN_WORDS.get(waiting_for, waiting_for)
+            raise TrialFailure("hung", f"no {awaited} within {timeout:.0f} s") from None
         except ChannelViolation as error:
             raise TrialFailure("disqualified", f"the trainee sent {error}") from None
         except ChannelClosed:

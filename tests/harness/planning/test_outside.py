@@ -10,6 +10,7 @@ import torch
 
 from tests.requirements import lacks
 from timetrial.harness import UsageError
+from timetrial.harness.cli import main
 from timetrial.harness.commands.list import inventory
 from timetrial.harness.planning import imports, outside
 from timetrial.harness.planning.catalogue import find_submission
@@ -167,6 +168,51 @@ def test_the_space_of_a_class_is_chosen_on_the_command_line_and_a_name_that_it_h
     for wrong, said in ((overrides, "has no such argument"), (["submission=adamw"], "no submission is one")):
         with pytest.raises(UsageError, match=said):
             make_plan(compose([*wrong, "+space.rho=[0.5,0.6,linear]"]), "cpu", 1)
+
+
+WITHOUT_A_RATE = """
+import torch
+
+
+class Asks(torch.optim.SGD):
+    def __init__(self, params, lr=None):
+        assert lr > 0
+        super().__init__(params, lr=lr)
+
+
+class Chooses(torch.optim.SGD):
+    def __init__(self, params, lr=None, relative=True):
+        assert (lr is None) == relative
+        super().__init__(params, lr=0.1 if relative else lr)
+
+
+class Lacks(torch.optim.SGD):
+    def __init__(self, params):
+        super().__init__(params, lr=0.1)
+"""
+RATE = {"lr": [0.1, 0.5, "log"]}
+
+
+def test_a_class_without_a_default_rate_is_told_how_to_give_one(folder, installed):
+    installed("their-kit", "2.1", {"theirkit/__init__.py": WITHOUT_A_RATE})
+    for name, space in (("Asks", RATE), ("Chooses", RATE | {"relative": False})):
+        with pytest.raises(UsageError, match=r"no default rate: give one as \+space.lr="):
+            find_submission(f"theirkit:{name}")
+        found = find_submission(f"theirkit:{name}", space)
+        assert "lr=hyperparameters.lr" in found.source_files()["submission.py"].read_text()
+    with pytest.raises(UsageError, match="has no argument lr: give a file with build_optimizer"):
+        find_submission("theirkit:Lacks")
+
+
+def test_what_is_tried_of_a_class_is_checked_as_it_is_run(folder, installed, capsys):
+    installed("their-kit", "2.1", {"theirkit/__init__.py": WITHOUT_A_RATE})
+    space = "+space.lr=[0.1,0.5,log]"
+    assert main(["check", "theirkit:Asks", space]) == 0
+    said = capsys.readouterr()
+    assert "first point: lr 0." in said.out and said.out.count("20 batches") == 4
+    assert f"timetrial run submission=theirkit:Asks suite=quickstart '{space}'" in said.err
+    assert main(["check", "theirkit:Asks", "suite=mini"]) == 2
+    assert "takes +space.ARGUMENT=VALUES alone" in capsys.readouterr().err
 
 
 def test_a_class_that_cannot_be_stepped_by_itself_is_refused_with_the_reason():

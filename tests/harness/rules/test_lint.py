@@ -24,6 +24,8 @@ BREAKS = {
     "step.__globals__['assignment']": REFUSED,
     "import time; time.perf_counter = lambda: 0": REFUSED,
     "import torch; torch.cuda.synchronize = print": REFUSED,
+    "import theirkit; theirkit.config.compile = False": WARNING,
+    "import theirkit; theirkit.utils.torch.cuda.synchronize = print": REFUSED,
     "import torch; setattr(torch.cuda, 'synchronize', print)": REFUSED,
     "model.forward = cheat": REFUSED,
     "import timetrial.harness.trial.trainee": REFUSED,
