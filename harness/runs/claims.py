@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from timetrial.harness.trial.process_tree import stat_of
+
 EXPIRY_SECONDS = 60.0
 """A claim that was not refreshed for so long is dead."""
 REFRESH_SECONDS = 10.0
@@ -111,7 +113,7 @@ def is_here(owner: dict[str, Any]) -> bool:
 def started_at(pid: Any) -> str | None:
     """Give the start time of a process in clock ticks since boot, None where there is no such process."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = stat_of(pid)
     except OSError:
         return None
     return None if fields[0] == "Z" else fields[19]

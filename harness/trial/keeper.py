@@ -82,6 +82,6 @@ def _below(pid: str) -> list[str]:
 def _fields(pid: str, file: str) -> dict[str, int]:
     """Read the numbers of a file of /proc; those of memory are in KiB."""
     with contextlib.suppress(OSError):
-        lines = (line.split() for line in Path(f"/proc/{pid}/{file}").read_text().splitlines())
+        lines = (line.split() for line in Path(f"/proc/{pid}/{file}").read_text(errors="replace").splitlines())
         return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
     return {}

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Collection
 
-from timetrial.harness.trial.process_tree import descendants
+from timetrial.harness.trial.process_tree import descendants, stat_of
 
 LOOK_SECONDS = 0.1
 """Between two looks for new processes, on average."""
@@ -73,5 +73,4 @@ class Meter:
 
 
 def _of_the_waited_for(pid: int) -> float:
-    with open(f"/proc/{pid}/stat") as file:
-        return sum(int(value) for value in file.read().rpartition(")")[2].split()[13:15]) / _TICKS
+    return sum(int(value) for value in stat_of(pid)[13:15]) / _TICKS

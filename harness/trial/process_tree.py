@@ -28,7 +28,7 @@ def die_with_parent() -> None:
 
 def parent_of(pid: int) -> int:
     """Give the parent of a process; raises `OSError` where the process has gone."""
-    return int(_stat(pid)[1])
+    return int(stat_of(pid)[1])
 
 
 def descendants(root: int) -> list[int]:
@@ -54,7 +54,7 @@ def processor_seconds(root: int, overseers: Collection[int] = ()) -> float:
     ticks = 0
     for pid in (root, *descendants(root)):
         with contextlib.suppress(OSError):
-            ticks += sum(int(value) for value in _stat(pid)[13 if pid == root or pid in overseers else 11 : 15])
+            ticks += sum(int(value) for value in stat_of(pid)[13 if pid == root or pid in overseers else 11 : 15])
     return ticks / _TICKS
 
 
@@ -74,7 +74,10 @@ def end_descendants(root: int) -> bool:
     return True
 
 
-def _stat(pid: int) -> list[str]:
-    """Give the fields of /proc/PID/stat from the state, the third, on."""
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rpartition(")")[2].split()
+def stat_of(pid: int) -> list[str]:
+    """Give the fields of /proc/PID/stat from the state, the third, on; raises `OSError` where the process has gone.
+
+    The second is the name, which any process may choose, and which may be no text at all.
+    """
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return file.read().rpartition(b")")[2].decode().split()

@@ -148,7 +148,7 @@ class TraineeProcess:
     @property
     def peak_memory_bytes(self) -> int:
         """The largest resident size of the process so far, as the kernel counts it; 0 where it is gone."""
-        with contextlib.suppress(OSError), open(f"/proc/{self.pid}/status") as file:
+        with contextlib.suppress(OSError), open(f"/proc/{self.pid}/status", errors="replace") as file:
             for line in file:
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) * 1024

@@ -114,6 +114,13 @@ def test_processes_that_a_submission_leaves_behind_are_ended(arena, tmp_path) ->
     assert result.status in ("budget_exhausted", "disqualified"), result.reason
 
 
+def test_a_process_whose_name_is_no_text_breaks_nothing(arena, tmp_path) -> None:
+    name = "libc = ctypes.CDLL(None); assert libc.prctl(15, b'\\xff) 1\\n(\\xfe', 0, 0, 0) == 0"
+    result = run(AT_STEP.format(what=name), arena, tmp_path / "renames")
+    assert result.status == "budget_exhausted", result.reason
+    assert result.peak_memory_bytes > 0
+
+
 def test_files_and_locked_folders_that_a_submission_leaves_are_removed(arena, tmp_path) -> None:
     litter = "os.makedirs('a/b'); open('a/b/c', 'w').write('x' * 1000); os.symlink('/tmp', 'a/link'); os.chmod('a', 0)"
     result = run(AT_STEP.format(what=litter), arena, tmp_path / "litters")
