@@ -18,9 +18,10 @@ from timetrial.harness.planning.spec import TrialSpec
 PRELOADED = ("timetrial.harness.trial.preload", "scipy", "schedulefree", "prodigyopt")
 """What is imported besides the workloads, for every submission the same: libraries, nothing of a submission's own."""
 COMMAND = "from timetrial.harness.trial.forkserver_process import main; main()"
-WITHOUT_WAKING_A_GPU = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
-"""So that a workload which asks, as it is imported, whether there is a GPU starts no driver here: after that no process
-that is forked could (https://docs.pytorch.org/docs/stable/cuda_environment_variables.html)."""
+SETTINGS = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+"""The first, so that a workload which asks, as it is imported, whether there is a GPU starts no driver here: after that
+no process that is forked could (https://docs.pytorch.org/docs/stable/cuda_environment_variables.html). The second, so
+that torch compiles in the process that asks for it: one with others beside it is forgiven no waiting for a core."""
 HEADER = struct.Struct("!Q")
 
 
@@ -36,7 +37,7 @@ class ForkServer:
         with other_end:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", COMMAND, str(other_end.fileno()), *modules],
-                env=os.environ | WITHOUT_WAKING_A_GPU,
+                env=os.environ | SETTINGS,
                 pass_fds=[other_end.fileno()],
                 stdin=subprocess.PIPE,
                 stdout=2,

@@ -5,8 +5,8 @@ hidden: sleeping is charged as it is measured; threads, also those that have end
 processes below the trainee are counted one by one, and what they spend while the clock stands is charged to the next
 stretch. One kind of work leaves no trace in these counters: that of a process which ended and that nobody waited for
 (its parent ignored SIGCHLD). While it ran, the trainee could have waited for the same core and be forgiven the time. So
-the meter looks, at moments nobody can foresee, whether there are processes that were not there when training began,
-and from then on forgives no waiting: every second that passes is charged, which is what a stopwatch would do.
+the meter looks, at moments nobody can foresee, whether the trainee has any other process, and from then on forgives no
+waiting: every second that passes is charged, which is what a stopwatch would do.
 """
 
 import contextlib
@@ -28,12 +28,12 @@ _SCHEDULED = 2
 class Meter:
     """Reads the kernel's counters of `root` and all processes below it, those that have ended included."""
 
-    def __init__(self, root: int, overseers: Collection[int] = ()) -> None:
+    def __init__(self, root: int, trainee: int, overseers: Collection[int] = ()) -> None:
         """Of `overseers`, the harness's own processes among them, only what they have waited for counts."""
         self.root, self.overseers = root, overseers
-        self.known = {root, *descendants(root)}
+        self.known = {root, trainee, *overseers}
         self.is_alone = True
-        """Whether the trainee has started no process since."""
+        """Whether the trainee has started no process."""
         self.last = self._read()
         threading.Thread(target=self._look, daemon=True).start()
 

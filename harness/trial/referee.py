@@ -58,17 +58,18 @@ def run_trial(
     try:
         with TraineeProcess(assignment, weights, folder.log_file) as trainee:
             start = _warm_up(spec, trainee, counters)
-            meter = None if arena.pacer is None else Meter(trainee.root, trainee.overseers)
+            meter = None if arena.pacer is None else Meter(trainee.root, trainee.pid, trainee.overseers)
             state = b"" if checkpoint is None else checkpoint[1]
             seconds = trainee.begin(arena.training_data, state, _limit(spec), **_tell(counters.clock))
             watch = Watch(trainee.root, spec.threads if spec.device == "cpu" else None, trainee.overseers)
             while ending is None:
                 trained, step = _train_to_evaluation_point(spec, arena, trainee, counters, seconds)
+                finite = arena.load_weights(weights.tensors)  # a copy: from here on the shared ones are never read
                 with watch.idle():
                     counters.clock.add(start.excess(trained / (step - counters.clock.step)))
                     seconds += trained
                     counters.clock.advance(seconds, step, _measure(spec, arena, meter, seconds))
-                    evaluation, ending = _evaluate(spec, arena, weights, counters)
+                    evaluation, ending = _evaluate(spec, arena, counters, finite)
                     folder.append(evaluation)
                 if ending is None and (stop() or _checkpoint_is_due(counters)):
                     _checkpoint(trainee, folder, counters)
@@ -172,12 +173,9 @@ def _measure(spec: TrialSpec, arena: Arena, meter: Meter | None, seconds: float)
     return Stretch(seconds, processor_seconds, waiting_seconds, *arena.pacer.burst(spec.workload.eval_every))
 
 
-def _evaluate(
-    spec: TrialSpec, arena: Arena, weights: SharedTensors, counters: Counters
-) -> tuple[Evaluation, Ending | None]:
-    """Evaluate the weights that were handed over; gives the record, and how the trial ends here if it does."""
+def _evaluate(spec: TrialSpec, arena: Arena, counters: Counters, finite: bool) -> tuple[Evaluation, Ending | None]:
+    """Evaluate the weights that were loaded; gives the record, and how the trial ends here if it does."""
     began, clock = time.perf_counter(), counters.clock
-    finite = arena.load_weights(weights.tensors)  # a copy: what happens to the shared ones from here on is never read
     train, validation = arena.evaluate("train"), arena.evaluate("validation")
     ending = decide(spec, arena.workload, clock, finite, validation)
     test = arena.evaluate("test") if ending is not None else None

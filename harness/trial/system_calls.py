@@ -17,7 +17,7 @@ LEFT_OUT = {
     "extended attributes": "setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr",
     "other processes": "ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd process_madvise process_mrelease",
     "scheduling": "sched_setaffinity sched_setscheduler sched_setparam sched_setattr setpriority ioprio_set",
-    "memory of others": "move_pages migrate_pages userfaultfd",
+    "memory of others": "move_pages migrate_pages userfaultfd mincore",
     "namespaces": "unshare setns chroot pivot_root mount umount umount2 move_mount open_tree mount_setattr",
     "file systems": "fsopen fsconfig fsmount fspick statmount listmount quotactl quotactl_fd swapon swapoff acct",
     "sockets with a name": "socket bind listen accept accept4 connect",
@@ -30,12 +30,14 @@ LEFT_OUT = {
 OF_A_GPU_DRIVER = ("memfd_create", "socket", "bind", "listen")
 """What libcuda does as it starts, or it fails with error 304: it makes a file in memory, and waits at a socket of the
 namespace, to share its memory with others. Nobody can come, as there is no `accept`."""
-PRETENDED = "chmod fchmod fchmodat chown fchown lchown fchownat utime utimes futimesat utimensat"
-"""They succeed and change nothing: compilers call them, and a file that outlives a trial could be marked by them."""
-YOUNG = (452, *range(463, 512))
+PRETENDED = "chmod fchmod fchmodat chown fchown lchown fchownat utime utimes futimesat utimensat fadvise64"
+"""They succeed and change nothing: compilers call them, and a file that outlives a trial could be marked by them: its
+mode, its times, or which of its pages are in memory."""
+YOUNG = (451, 452, *range(463, 512))
 """Calls that the libseccomp of this system may be too old to know; programs know that old kernels lack them."""
 _NEW_NAMESPACES = 0x7E020080
 """The flags of clone that make namespaces: CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
+_MADV_COLD, _MADV_PAGEOUT = 20, 21
 _KIND = 0xF
 """The bits of a socket's type that are not flags."""
 
@@ -69,9 +71,10 @@ def prepared(gpu: bool = False) -> Any:
             calls.add_rule(denied, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, flag, flag))
         calls.add_rule(denied, "prlimit64", seccomp.Arg(0, seccomp.NE, 0))  # of another process
         # A parent that ignores the end of its children would throw their processor time away.
-        calls.add_rule(
-            denied, "rt_sigaction", seccomp.Arg(0, seccomp.EQ, signal.SIGCHLD), seccomp.Arg(1, seccomp.NE, 0)
-        )
+        calls.add_rule(denied, "rt_sigaction", _is(seccomp, 0, signal.SIGCHLD), seccomp.Arg(1, seccomp.NE, 0))
+        for advice in (_MADV_COLD, _MADV_PAGEOUT):  # which pages of a library are in memory could be a message
+            calls.add_rule(denied, "madvise", _is(seccomp, 2, advice))
+        calls.add_rule(denied, "preadv2", seccomp.Arg(5, seccomp.NE, 0))  # "only if the page is in memory"
         return calls
     except (OSError, ValueError, RuntimeError):
         return None
@@ -82,6 +85,11 @@ def _add(calls: Any, action: Any, call: str | int) -> None:
         calls.add_rule(action, call)
     except (OSError, ValueError, RuntimeError):
         return  # this architecture or this libseccomp knows no such call
+
+
+def _is(seccomp: Any, place: int, value: int) -> Any:
+    """Compare the 32 bits of an `int` argument that the kernel reads: a caller may put anything into the other half."""
+    return seccomp.Arg(place, seccomp.MASKED_EQ, 0xFFFFFFFF, value)
 
 
 def _bits(mask: int) -> list[int]:

@@ -40,6 +40,15 @@ OTHERS = {
     "tracing": CALL.format("101, 16, {referee}, 0, 0"),
     "a user namespace": CALL.format("272, 0x10000000"),
     "children whose processor time nobody sees": "__import__('signal').signal(17, __import__('signal').SIG_IGN)",
+    "such children, by a number that the kernel cuts to 17": CALL.format(
+        "ctypes.c_long(13), ctypes.c_long(17 | 1 << 32), (ctypes.c_ulong * 4)(1), None, ctypes.c_long(8)"
+    ),
+    "which pages of a library are in memory": LIBC
+    + "; import mmap, torch; pages = mmap.mmap(-1, 4096)"
+    + "; place = ctypes.addressof(ctypes.c_char.from_buffer(pages)); 1 / (libc.mincore(ctypes.c_void_p(place), 4096, "
+    + "ctypes.create_string_buffer(1)) == 0 or ctypes.get_errno() != 1)",
+    "pages of a library that leave memory": "__import__('mmap').mmap(-1, 4096).madvise(21)",
+    "only the pages that are in memory": "os.preadv(os.open(os.__file__, 0), [bytearray(1)], 0, os.RWF_NOWAIT)",
 }
 x86_64 = pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers of system calls are those of x86_64")
 

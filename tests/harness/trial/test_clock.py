@@ -219,6 +219,11 @@ def lose_a_child():
         os._exit(0)
     time.sleep(1.5)
 
+def keep_a_child():
+    if os.fork() == 0:
+        time.sleep(60)
+        os._exit(0)
+
 def in_a_thread():
     thread = threading.Thread(target=spin, args=(0.3,))
     thread.start()
@@ -252,7 +257,7 @@ def tree():
 @pytest.mark.parametrize("where", ["in_a_thread", "wait_for_a_child"])
 def test_work_in_threads_and_children_that_have_ended_is_counted(where, tree) -> None:
     pid, do = tree
-    meter = Meter(pid)
+    meter = Meter(pid, pid)
     do(where)
     assert meter.lap()[0] > 0.28
     time.sleep(0.2)
@@ -262,10 +267,17 @@ def test_work_in_threads_and_children_that_have_ended_is_counted(where, tree) ->
 def test_who_starts_a_process_and_lets_nobody_wait_for_it_is_forgiven_no_waiting(tree, other_programs) -> None:
     pid, do = tree
     other_programs(4)
-    meter = Meter(pid)
+    meter = Meter(pid, *descendants(pid))
+    assert meter.is_alone
     do("lose_a_child")
     assert not meter.is_alone
     assert meter.lap()[1] == 0.0
+
+
+def test_a_process_from_before_the_clock_started_is_no_less_a_process(tree) -> None:
+    pid, do = tree
+    do("keep_a_child")
+    assert not Meter(pid, min(descendants(pid))).is_alone
 
 
 BUSY_ABOVE = """
@@ -295,7 +307,7 @@ def test_what_the_process_above_a_trainee_spends_is_not_the_trainees_doing() -> 
         below = processor_seconds(process.pid, [process.pid, above])
         assert everything > 0.6
         assert 0.15 < below < 0.35
-        meters = Meter(process.pid), Meter(process.pid, [process.pid, above])
+        meters = Meter(process.pid, above), Meter(process.pid, above, [process.pid, above])
         assert meters[0].last[0] - meters[1].last[0] > 0.4
     finally:
         end_descendants(process.pid)
