@@ -3,6 +3,8 @@
 import pytest
 
 from tests.harness.trial.tiny import HONEST
+from timetrial.harness.trial import referee
+from timetrial.harness.trial.arena import Arena
 from timetrial.harness.trial.shared_tensors import SharedTensors
 
 BEFORE_RETURN = "    return torch.optim"
@@ -85,6 +87,22 @@ def test_weights_written_after_the_clock_has_stopped_are_never_read(arena) -> No
         tensor.fill_(float("nan")) if tensor.is_floating_point() else tensor.zero_()
     assert arena.evaluate("validation") == before
     shared.close()
+
+
+def test_weights_are_copied_before_anything_else_is_done_with_an_arrival(ran, monkeypatch) -> None:
+    calls = []
+    for owner, name in ((Arena, "load_weights"), (referee, "_measure")):  # the second paces, which takes its time
+        monkeypatch.setattr(owner, name, _noted(getattr(owner, name), calls))
+    _, metrics = ran(HONEST)
+    assert calls == ["load_weights", "_measure"] * len(metrics)
+
+
+def _noted(function, calls):
+    def note(*arguments):
+        calls.append(function.__name__)
+        return function(*arguments)
+
+    return note
 
 
 def test_the_shared_memory_can_neither_shrink_nor_grow_nor_training_data_be_written(arena) -> None:

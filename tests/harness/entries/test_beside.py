@@ -1,13 +1,15 @@
 """An entry that is added later is compared through the reference that ran beside it."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
 
 from tests.harness.entries.conftest import BOARD, check_fails_naming, tamper
 from tests.harness.report.generator import write_planned_run
 from timetrial.harness.cli import main
-from timetrial.harness.entries.beside import choose_beside
-from timetrial.harness.entries.committed import CommittedEntry, committed_results
+from timetrial.harness.entries.beside import choose_beside, slowness
+from timetrial.harness.entries.committed import CommittedEntry, CommittedTrial, committed_results
 from timetrial.harness.records.table import read_trials
 
 SLOWER = 1.25
@@ -21,6 +23,22 @@ def added(results):
     return results
 
 
+@dataclass(frozen=True)
+class Costing:
+    """A recorded trial, as if each step had taken so many seconds."""
+
+    trial: CommittedTrial
+    seconds_per_step: float
+
+    def read_spec(self):
+        return self.trial.read_spec()
+
+    def read_result(self):
+        result = self.trial.read_result()
+        seconds = result.step * self.seconds_per_step
+        return replace(result, seconds=seconds, paced_seconds=seconds)
+
+
 def crossings(run, submission):
     table = read_trials([run])
     table = table[table["submission"] == submission].sort_values(["workload", "study", "trial"])
@@ -32,16 +50,26 @@ def test_the_speed_of_another_day_does_not_count(added, tmp_path):
     wanted, found = crossings(undisturbed, "muon"), crossings(committed_results(added / BOARD), "muon")
     both = np.isfinite(wanted[:, 0]) & np.isfinite(found[:, 0])
     assert both.sum() > 10
-    assert found[both] == pytest.approx(wanted[both])
+    assert found[both] == pytest.approx(wanted[both], rel=0.01)
 
 
 def test_the_leaderboard_and_the_check_know_it(added, capsys):
     slowness = CommittedEntry(added / BOARD / "muon").slowness
     assert len(slowness) == 4
-    assert [one.paced for one in slowness.values()] == pytest.approx([SLOWER] * 4)
+    assert [one.paced for one in slowness.values()] == pytest.approx([SLOWER] * 4, rel=0.01)
+    assert all(0 <= one.error < 0.01 for one in slowness.values())
     assert "on small_gpt the reference beside muon took 1.2" in (added / BOARD / "leaderboard.md").read_text()
     capsys.readouterr()
     assert main(["submit", "--check"]) == 0
+
+
+def test_what_the_reference_costs_is_the_mean_over_the_board_and_has_an_error(pristine):
+    (entry,) = committed_results(pristine / BOARD / "adamw").entries
+    board = [Costing(trial, 1.0 + 0.02 * (n % 2)) for n, trial in enumerate(entry.trials())]
+    beside = [Costing(trial, 1.2) for trial in choose_beside(entry.trials(), 1)]
+    for found in slowness(beside, board).values():
+        assert 1.2 / 1.02 < found.paced < 1.2
+        assert 0 < found.error < 0.02
 
 
 def test_a_reference_that_was_changed_is_found(added, capsys):

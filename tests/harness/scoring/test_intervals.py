@@ -23,6 +23,34 @@ def test_eight_that_are_alike_are_rarely_separated() -> None:
     assert sum(any(s.faster_than for s in board.standings) for board in boards) <= 10
 
 
+def as_jackknife(studies: np.ndarray) -> np.ndarray:
+    """From values of K studies, (K, S), to the mean of all and without each, (1 + K, S)."""
+    return np.vstack([studies.mean(axis=0), (studies.sum(axis=0) - studies) / (len(studies) - 1)])
+
+
+@pytest.mark.parametrize("misses", [False, True])
+def test_many_that_are_alike_are_rarely_separated_with_one_workload_or_with_misses(misses) -> None:
+    generator, false = np.random.default_rng(0), 0
+    for _ in range(60):
+        races = [generator.normal(scale=0.12, size=(5, 32)) for _ in range(4 if misses else 1)]
+        if misses:
+            races[0] = np.where(generator.random((5, 32)) < 0.5, np.log(2.5), races[0])
+        false += compare_all([as_jackknife(race) for race in races]).faster.any()
+    assert false <= 6  # with q of a normal distribution it is 28 and 40
+
+
+def test_an_error_that_all_studies_share_widens_intervals_and_separates_less() -> None:
+    draws = [np.random.default_rng(w).normal([0.0, 0.1, 0.3], 0.02, size=(5, 3)) for w in range(4)]
+    races = [as_jackknife(studies) for studies in draws]
+    nothing, some = np.zeros((4, 3)), np.full((4, 3), 0.1)
+    sure, unsure = (jackknife.estimate(races, errors) for errors in (nothing, some))
+    assert (sure.value == unsure.value).all()
+    assert (unsure.high - unsure.low > 2 * 1.96 * 0.1 / np.sqrt(4)).all() and (sure.high - sure.low < 0.05).all()
+    assert compare_all(races).faster[0].tolist() == [False, True, True]
+    assert compare_all(races, some).faster[0].tolist() == [False, False, True]
+    assert compare_all(races, some).may_be_best.tolist() == [True, True, False]
+
+
 def test_twice_as_slow_is_separated_and_not_the_best() -> None:
     board = score_table(random_table(0, {"slow": 2.0, "fast": 1.0}))
     assert [(s.submission, s.rank, s.may_be_best) for s in board.standings] == [("fast", 1, True), ("slow", 2, False)]
@@ -84,4 +112,4 @@ def test_the_best_of_a_field_of_equals_is_among_those_that_may_be_and_slow_ones_
         board = score_table(random_table(draw, {"fast": 1.0, **{f"slow{i}": 1.25 for i in range(20)}}, workloads=4))
         assert board.of("fast").may_be_best
         lonely += sum(not s.may_be_best and not s.slower_than for s in board.standings)
-    assert lonely > 20  # excluded, though no pair of 210 tells by whom
+    assert lonely > 10  # excluded, though no pair of 210 tells by whom
