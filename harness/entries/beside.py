@@ -2,7 +2,7 @@
 
 Both it and the board's own trials of the reference computed the same, step for step. What a step cost beside the
 entry, over what it cost on the board, is how much slower the machine was then, and the entry's seconds are divided by
-it, a factor for each workload and clock.
+it, a factor for each workload and clock. The factor has an error, which belongs into the intervals of the entry.
 """
 
 import math
@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import Result, TrialFolder
 from timetrial.harness.records.run import Slowness
+from timetrial.harness.records.table import COUNTED
 
 
 def choose_beside(trials: Iterable[TrialFolder], studies: int) -> tuple[TrialFolder, ...]:
@@ -28,18 +30,19 @@ def choose_beside(trials: Iterable[TrialFolder], studies: int) -> tuple[TrialFol
 
 
 def slowness(beside: Iterable[TrialFolder], board: Iterable[TrialFolder]) -> Mapping[str, Slowness]:
-    """Compute for each workload how many times longer the reference took beside an entry than on the board.
+    """Compute for each workload how many times longer a step of the reference took beside an entry than on the board.
 
-    The geometric mean over the trials that were run in both; workloads without any are left out.
+    The ratio of geometric means over trials, beside the entry of those that computed what one on the board did.
+    Workloads without any are left out.
     """
-    known = {_same(folder.read_spec()): folder.read_result() for folder in board}
-    logs: dict[str, list[Slowness]] = {}
-    for folder in beside:
-        spec, result = folder.read_spec(), folder.read_result()
-        other = known.get(_same(spec))
-        if other is not None and other.status == result.status:
-            logs.setdefault(spec.workload.name, []).append(_log_ratio(result, other))
-    return {name: Slowness(*np.exp(np.mean(rows, axis=0)).tolist()) for name, rows in logs.items()}
+    board = [(folder.read_spec(), folder.read_result()) for folder in board]
+    known = {_same(spec): result.status for spec, result in board}
+    there = [(folder.read_spec(), folder.read_result()) for folder in beside]
+    own, its = (
+        _log_costs(trials)
+        for trials in (board, [(spec, result) for spec, result in there if known.get(_same(spec)) == result.status])
+    )
+    return {name: _compare(np.array(its[name]), np.array(own[name])) for name in its}
 
 
 def _same(spec: TrialSpec) -> str:
@@ -47,11 +50,19 @@ def _same(spec: TrialSpec) -> str:
     return str(replace(spec, threads=1).to_json())
 
 
-def _log_ratio(one: Result, other: Result) -> Slowness:
-    def log_cost(seconds: float | None, result: Result) -> float:
-        return math.log(seconds / result.step) if seconds and result.step else 0.0
+def _log_costs(trials: Iterable[tuple[TrialSpec, Result]]) -> dict[str, list[tuple[float, float]]]:
+    """List by workload the logarithms of the paced and the measured seconds of a step, 0 where there are none."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for spec, result in trials:
+        if result.status in COUNTED and result.step:
+            seconds = (result.paced_seconds, result.seconds)
+            costs = tuple(math.log(value / result.step) if value else 0.0 for value in seconds)
+            found.setdefault(spec.workload.name, []).append(costs)
+    return found
 
-    return Slowness(
-        log_cost(one.paced_seconds, one) - log_cost(other.paced_seconds, other),
-        log_cost(one.seconds, one) - log_cost(other.seconds, other),
-    )
+
+def _compare(beside: NDArray, board: NDArray) -> Slowness:
+    ratio = np.exp(beside.mean(axis=0) - board.mean(axis=0))
+    freedom = len(beside) + len(board) - 2
+    spread = sum(((costs - costs.mean(axis=0)) ** 2).sum(axis=0)[0] for costs in (beside, board)) / max(freedom, 1)
+    return Slowness(*ratio.tolist(), math.sqrt(spread * (1 / len(beside) + 1 / len(board))))

@@ -22,8 +22,6 @@ from timetrial.harness.scoring.best_of_k import Array
 from timetrial.harness.scoring.trials import available_clocks, prepare_trials
 
 SLOWER = (0.0, 0.1, 0.2, 0.5)
-FIELD = 8
-"""Submissions on a simulated leaderboard."""
 REFERENCE = "0"
 
 
@@ -142,18 +140,18 @@ def simulate_pairs(sources: Sequence[Source], slower: float, shape: Shape, repet
 
 
 def simulate_boards(sources: Sequence[Source], alike: bool, shape: Shape, repetitions: int, seed: int) -> dict:
-    """Race a field of eight, drawn from the recorded ones or all `alike`: which of the claims about it are true?"""
-    generator = np.random.default_rng(seed)
+    """Race as many as are recorded, drawn from them or all `alike`: which of the claims about them are true?"""
+    generator, size = np.random.default_rng(seed), len(sources)
     covered, false, best = [], [], []
     for repetition in range(repetitions):
-        chosen = generator.choice(len(sources), FIELD) if not alike else [repetition % len(sources)] * FIELD
+        chosen = generator.choice(size, size) if not alike else [repetition % size] * size
         field = [(sources[i], 0.0) for i in chosen]
         truths = np.array([true_log_time(*one, shape.trials) for one in field])
         scored = board(field, shape, generator)
-        for i in range(1, FIELD):
+        for i in range(1, size):
             covered.append(covers(scored.of(str(i)).speedup, float(np.exp(truths[0] - truths[i]))))
         false.append(
-            any(truths[i] >= truths[int(other)] for i in range(FIELD) for other in scored.of(str(i)).faster_than)
+            any(truths[i] >= truths[int(other)] for i in range(size) for other in scored.of(str(i)).faster_than)
         )
         best.append(bool(scored.of(str(int(truths.argmin()))).may_be_best))
     return {"covered": float(np.mean(covered)), "false": float(np.mean(false)), "best": float(np.mean(best))}
@@ -174,7 +172,7 @@ def report(name: str, sources: Sequence[Source], shape: Shape, repetitions: int,
         say(lines[-1])
     lines += [
         "",
-        f"| field of {FIELD} | speed-up intervals that hold the truth | boards with any false separation "
+        f"| field of {len(sources)} | speed-up intervals that hold the truth | boards with any false separation "
         "| boards whose true best is among those that may be |",
         "| --- | ---: | ---: | ---: |",
     ]

@@ -15,6 +15,8 @@ class Slowness(NamedTuple):
 
     paced: float = 1.0
     measured: float = 1.0
+    error: float = 0.0
+    """The standard error of the logarithm of `paced`: trials of one machine differ by some per cent."""
 
 
 class Run:

@@ -41,9 +41,8 @@ def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     paced seconds, measured seconds, steps); n_evals, last_paced, last_seconds, last_step, budget_seconds, budget_clock
     (paced or measured, which the budget counts), target, metric and higher_is_better (None: unknown), positions (where
     in its search space each hyperparameter lies, from 0 to 1), slowness (what the paced seconds of a committed entry
-    were divided by), provisional, optimizer_state_bytes, parameters, peak_memory_bytes, flags,
-    machine, libraries, data_hash, finished_at,
-    hyperparameters (a dict), path.
+    were divided by), slowness_error (the standard error of its logarithm), provisional, optimizer_state_bytes,
+    parameters, peak_memory_bytes, flags, machine, libraries, data_hash, finished_at, hyperparameters (a dict), path.
 
     Raises `UsageError` where there is no trial, or one trial stands in two runs.
     """
@@ -165,7 +164,7 @@ def _open(folder: TrialFolder) -> dict[str, Any]:
 
 
 def _at_the_speed_of_its_board(spec: TrialSpec, row: dict[str, Any], curve: Curve | None, slowness: Slowness) -> Read:
-    row["slowness"] = slowness.paced
+    row["slowness"], row["slowness_error"] = slowness.paced, slowness.error
     if slowness == Slowness() or curve is None:
         return spec, row, curve
     for clock, columns in SECONDS.items():

@@ -2,8 +2,9 @@
 
 Trials of all studies are pooled. Sorted by time, the i-th of n is the best of k drawn without replacement with the
 probability c_i = C(n - i, k - 1) / C(n, k); a mean with these weights is the mean over all choices of k trials, an
-unbiased estimate of what another study gives (the U-statistic of Hoeffding 1948; for tuning budgets Dodge et al. 2019,
-in the form without replacement of Tang et al. 2020).
+unbiased estimate of what k random draws are worth (the U-statistic of Hoeffding 1948; for tuning budgets Dodge et al.
+2019, in the form without replacement of Tang et al. 2020). The draws of one study are neighbours in a Halton sequence,
+which spreads them, so its best is a little better than that of k random ones; the same holds for all submissions.
 """
 
 from functools import cache

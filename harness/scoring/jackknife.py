@@ -66,10 +66,15 @@ def variance_and_freedom(variances: Array, studies: Array) -> tuple[Array, Array
     return total, np.clip(np.where(total > 0, found, most), 1, most)
 
 
-def estimate(workloads: Sequence[Array]) -> Estimates:
-    """Estimate the mean over workloads, each (1 + K_w, ...): all studies, then without each; t intervals."""
+def estimate(workloads: Sequence[Array], errors: Sequence[Array] | None = None) -> Estimates:
+    """Estimate the mean over workloads, each (1 + K_w, ...): all studies, then without each; t intervals.
+
+    `errors` (...) of each workload are standard errors that no study shows, as they are the same in all.
+    """
     value = np.mean([workload[0] for workload in workloads], axis=0)
     variances = np.stack([(deviations(workload) ** 2).sum(axis=0) for workload in workloads])
+    if errors is not None:
+        variances = variances + np.square(errors)
     total, freedom = variance_and_freedom(variances, np.array([len(workload) - 1 for workload in workloads]))
     half = special.stdtrit(freedom, (1 + CONFIDENCE) / 2) * np.sqrt(total)
     return Estimates(value, value - half, value + half)

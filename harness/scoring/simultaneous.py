@@ -1,4 +1,4 @@
-"""Who is faster than whom when everybody is compared with everybody, and who may be the best: max-t tests at 95 %."""
+"""Who is faster than whom when everybody is compared with everybody, and who may be the best, each at 95 %."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from timetrial.harness.scoring.jackknife import CONFIDENCE, deviations, variance
 DRAWS = 2000
 FEWEST_DRAWS = 300
 """With many submissions the largest of all statistics varies little, and fewer draws tell its quantile."""
+RANGES = 100_000
+"""The most draws of the studentized range, which give its quantile within about 1 %."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,34 +27,56 @@ class Comparisons:
     """(S,): the best is among these with 95 %."""
 
 
-def compare_all(log_times: Sequence[Array]) -> Comparisons | None:
+def compare_all(log_times: Sequence[Array], errors: Sequence[Array] | None = None) -> Comparisons | None:
     """Compare everybody with everybody, and everybody with the best; None with one study.
 
-    `log_times` has for each workload (1 + K_w, S): all studies, then without each. A pair's statistic is the paired
-    difference over its jackknife error. How many independent comparisons all pairs amount to is told by the 95 %
-    quantile q of the largest statistic, drawn from a normal distribution with the jackknife's covariances (the max-t of
-    Hothorn et al. 2008); a pair is separated where its own t test rejects at the level 1 - Phi(q).
+    `log_times` has for each workload (1 + K_w, S): all studies, then without each; `errors` has for each (S,) standard
+    errors that no study shows. A pair's statistic is the paired difference over its error, and the pair is separated
+    where it exceeds q / sqrt(2): q is the 95 % quantile of the studentized range of S with the pair's degrees of
+    freedom (Games and Howell 1976). Of hundreds of pairs some have by chance a variance that is far too small, so on
+    each workload it counts as no less than the median over all pairs.
 
     Who may be the best is a smaller question: only that nobody seems faster than the one who is. So for each submission
-    q is the quantile of the largest of its own statistics, against all others (multiple comparisons with the best, Hsu
-    1984), and it is excluded where one of these tests rejects.
+    q is the quantile of the largest of its own statistics, against all others, drawn from a normal distribution with
+    the jackknife's covariances, and it is excluded where one of its t tests rejects at the level 1 - Phi(q) (multiple
+    comparisons with the best, Hsu 1984).
     """
     count = log_times[0].shape[1]
+    squares = np.square(np.zeros((len(log_times), count)) if errors is None else errors)
     pieces = [deviations(workload) / len(log_times) for workload in log_times]
     if any(np.isnan(piece).all() for piece in pieces):
         return None
     if count == 1:
         return Comparisons(np.zeros((1, 1), bool), np.ones(1, bool))
+    studies = np.array([len(workload) - 1 for workload in log_times])
     variances = np.stack([_pair_variances(piece * len(log_times)) for piece in pieces])
-    total, freedom = variance_and_freedom(variances, np.array([len(workload) - 1 for workload in log_times]))
+    variances += squares[:, :, None] + squares[:, None, :]
+    total, freedom = variance_and_freedom(variances, studies)
+    usual = np.nanmedian(variances[:, *np.triu_indices(count, 1)], axis=1)[:, None, None]
+    cautious, _ = variance_and_freedom(np.maximum(variances, usual), studies)
     value = np.mean([workload[0] for workload in log_times], axis=0)
     difference = value[None, :] - value[:, None]  # of the column over the row: positive where the row is faster
+    faster = _standardised(difference, cautious) > _studentized_range(count, freedom) / np.sqrt(2)
+    chance = special.stdtr(freedom, -_standardised(difference, total))
+    shared = np.diag(np.sqrt(squares.sum(axis=0)) / len(log_times))
+    largest = _largest_of_each(np.concatenate([*pieces, shared]), total)
+    level = special.ndtr(-np.quantile(largest, CONFIDENCE, axis=0))
+    return Comparisons(faster, ~(chance < level).any(axis=0))
+
+
+def _standardised(difference: Array, variance: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
-        statistic = np.where(difference == 0, 0.0, difference / np.sqrt(total))
-    chance = special.stdtr(freedom, -statistic)
-    largest = _largest_of_each(np.concatenate(pieces), total)
-    level, own_level = (special.ndtr(-np.quantile(x, CONFIDENCE, axis=0)) for x in (largest.max(axis=1), largest))
-    return Comparisons(chance < level, ~(chance < own_level).any(axis=0))
+        return np.where(difference == 0, 0.0, difference / np.sqrt(variance))
+
+
+def _studentized_range(count: int, freedom: Array) -> Array:
+    """Compute the 95 % quantile of the studentized range of `count` for each of `freedom`; linear in its inverse."""
+    generator = np.random.default_rng(0)
+    draws = int(np.clip(1e7 / count, DRAWS, RANGES))
+    ranges = np.ptp(generator.standard_normal((draws, count)), axis=1)
+    inverse = np.linspace(1 / freedom.max(), 1 / freedom.min(), 9)
+    spread = [np.sqrt(generator.chisquare(1 / x, draws) * x) for x in inverse]
+    return np.interp(1 / freedom, inverse, [np.quantile(ranges / one, CONFIDENCE) for one in spread])
 
 
 def _pair_variances(piece: Array) -> Array:

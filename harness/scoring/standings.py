@@ -56,6 +56,8 @@ class Race:
     """(1 + K, S), expected log time of the best of a study."""
     on_the_way: Array | None
     """(1 + K, S), the same for the levels below the target, the mean over them."""
+    errors: Array
+    """(S,), standard errors of log times that all studies share: those of the correction for another day's machine."""
 
     @property
     def fastest(self) -> Array:
@@ -78,10 +80,11 @@ def best_first(trials: pd.DataFrame, clock: str, reference: str) -> tuple[Standi
     own = submissions.index(reference) if reference in submissions else None
     scores = estimate([_scores(race) for race in races]).within(0, 1)
     bands = estimate([_profiles_at_taus(race) for race in races]).within(0, 1)
-    speedups = None if own is None else _speedups([race.log_times for race in races], own)
+    errors = [race.errors for race in races]
+    speedups = None if own is None else _speedups([race.log_times for race in races], own, errors)
     ways = [race.on_the_way for race in races]
-    on_the_way = None if own is None or any(way is None for way in ways) else _speedups(ways, own)
-    compared = compare_all([race.log_times for race in races])
+    on_the_way = None if own is None or any(way is None for way in ways) else _speedups(ways, own, errors)
+    compared = compare_all([race.log_times for race in races], errors)
     faster = np.zeros((len(submissions),) * 2, bool) if compared is None else compared.faster
     results = _workload_results(races, own, len(submissions))
     standings = []
@@ -138,7 +141,15 @@ def _race(
                 np.mean([_log_times(way[own], study[own], len(ids), study_size, budget) for way in ways.T], axis=0)
             )
     log_times = np.stack([cell.weights @ cell.log_times for cell in cells], axis=1)
-    return Race(name, budget, cells, log_times, np.stack(on_the_way, axis=1) if on_the_way else None)
+    errors = trials.groupby("submission", observed=True)["slowness_error"].first().reindex(submissions, fill_value=0.0)
+    return Race(
+        name,
+        budget,
+        cells,
+        log_times,
+        np.stack(on_the_way, axis=1) if on_the_way else None,
+        errors.to_numpy() * (clock != "steps"),
+    )
 
 
 def _cell(
@@ -186,15 +197,15 @@ def _profile(races: Sequence[Race], s: int):
     return profile_of(np.round(np.concatenate(ratios), 9), np.concatenate(weights))
 
 
-def _speedups(log_times: Sequence[Array], own: int) -> Estimates:
-    return estimate([workload[:, [own]] - workload for workload in log_times]).exp()
+def _speedups(log_times: Sequence[Array], own: int, errors: Sequence[Array]) -> Estimates:
+    return estimate([workload[:, [own]] - workload for workload in log_times], errors).exp()
 
 
 def _workload_results(races: Sequence[Race], own: int | None, submissions: int) -> list[dict[str, WorkloadResult]]:
     found: list[dict[str, WorkloadResult]] = [{} for _ in range(submissions)]
     for race in races:
         value = estimate([race.log_times]).exp()
-        speedup = None if own is None else _speedups([race.log_times], own)
+        speedup = None if own is None else _speedups([race.log_times], own, [race.errors])
         for s, cell in enumerate(race.cells):
             found[s][race.name] = WorkloadResult(
                 value=value[s],

@@ -11,7 +11,7 @@ Optional are
 - positions (dict: where in its range of the search space each hyperparameter lies, from 0 to 1);
 - suite, ruleset (together the leaderboard), protocol (equal for all trials of a workload that may be compared);
 - role (base, heldout or ignored) and base_workload of AlgoPerf's held-out workloads; machine; provisional;
-- slowness (what the times of a committed entry were divided by already).
+- slowness (what the times of a committed entry were divided by already), slowness_error (of its logarithm).
 """
 
 import numpy as np
@@ -39,6 +39,7 @@ DEFAULTS = {
     "base_workload": "",
     "machine": None,
     "slowness": 1.0,
+    "slowness_error": 0.0,
     "provisional": False,
 }
 """What a table that leaves a column out means by it."""
