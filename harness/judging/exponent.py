@@ -68,7 +68,11 @@ def drift(rungs: Sequence[Rung]) -> Estimate:
 
 def fit(rungs: Sequence[Rung]) -> Fit:
     """Fit log advantages with an intercept for each submission and a shared exponent, and test it against seed noise,
-    which is taken to be the same everywhere."""
+    which is taken to be the same everywhere.
+
+    Every submission is there at every value. At each they share the trials of the reference, so the exponent, which is
+    that of their mean, is as sure as that mean: its spread is taken over studies.
+    """
     names = list(dict.fromkeys(rung.submission for rung in rungs))
     studies = [np.asarray(rung.log_advantages) for rung in rungs]
     values = sorted({rung.value for rung in rungs})
@@ -81,11 +85,12 @@ def fit(rungs: Sequence[Rung]) -> Fit:
         return Fit(Estimate(float("nan")), {}, float("nan"), None, refusal)
     coefficients, *_ = np.linalg.lstsq(design, y, rcond=None)
     residuals = y - design @ coefficients
-    covariance = np.linalg.inv(design.T @ design) * pooled**2
     noise_freedom = sum(len(ratios) - 1 for ratios in studies)
     p_value = float(stats.f.sf((residuals**2).sum() / freedom / pooled**2, freedom, noise_freedom))
     slope = float(coefficients[-1])
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, noise_freedom) * np.sqrt(covariance[-1, -1]))
+    means = [np.mean([s for rung, s in zip(rungs, studies, strict=True) if rung.value == v], axis=0) for v in values]
+    error = np.sqrt(np.mean([mean.var(ddof=1) / len(mean) for mean in means]) / len(values) / np.log(values).var())
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, sum(len(mean) - 1 for mean in means)) * error)
     intercepts = dict(zip(names, map(float, coefficients[:-1]), strict=True))
     refusal = ""
     if len(values) < FEWEST_VALUES:

@@ -113,8 +113,8 @@ class Times:
     def log_ratios(self, arm: int, reference: int) -> Array:
         """Give log(time of `reference` / time of `arm`), (S, W): above 0 where the arm is faster.
 
-        A miss counts as the budget, so the ratio of a pair in which one misses is nearer to no difference than the true
-        one. A pair in which both miss counts as no difference.
+        A miss counts as the budget, the least that it took: too little for whoever missed. A pair in which both miss
+        counts as no difference.
         """
         counted = np.log(np.minimum(self.times, self.budgets[:, :, None]))
         return counted[:, :, reference] - counted[:, :, arm]

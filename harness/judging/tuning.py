@@ -39,7 +39,7 @@ def tune(
 ) -> dict[str, dict[str, Hyperparameters]]:
     """Run a plan of `plan_tuning`; gives for each submission the best point on each workload.
 
-    The best reaches the target first; where all miss, it has the best metric at its last evaluations.
+    The best reaches the target first; where all miss, it has the best metric of all its evaluations.
     """
     run_to_end(run, plan, place)
     trials = read_table(run, plan)

@@ -16,6 +16,7 @@ from timetrial.harness.judging.ladder import at, at_rate, best_rate
 from timetrial.harness.planning import catalogue
 from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.plan import select_workloads
+from timetrial.harness.scoring.jackknife import Estimate
 
 pytestmark = pytest.mark.timeout(900)  # trials take seconds on a quiet machine, and minutes on a loaded one
 VALUES = (16.0, 32.0, 64.0, 128.0)
@@ -39,6 +40,20 @@ def test_a_power_of_the_axis_is_found_and_used_beyond_it():
     assert found.exponent.low < -0.1 < found.exponent.high
     assert found.refusal == ""
     assert found.beyond["a"] == pytest.approx(1.5 * 16**-0.1, rel=0.05)
+
+
+def test_an_exponent_is_as_sure_as_it_says_though_advantages_share_the_reference():
+    draw, covered = np.random.default_rng(0), 0
+    for _ in range(200):
+        shared = {value: draw.normal(0, 0.1, 5) for value in (16, 32, 64, 96)}
+        its = [
+            Rung(value, name, 1.0, True, Estimate(1.0), tuple(noise + 0.2 * np.log(value) + draw.normal(0, 0.1, 5)), 0)
+            for value, noise in shared.items()
+            for name in "abcd"
+        ]
+        exponent = fit(its).exponent
+        covered += exponent.low <= 0.2 <= exponent.high
+    assert covered >= 180  # 160 where the submissions count as independent
 
 
 @pytest.mark.parametrize(
