@@ -60,6 +60,17 @@ def _drift(trials: pd.DataFrame) -> list[str]:
     ]
 
 
+def _fewer_studies(trials: pd.DataFrame) -> list[str]:
+    """Say who has fewer studies than others, but more than one; the studies that it lacks count as if it had them."""
+    studies = trials.groupby(["submission", "workload"], observed=True)["study"].nunique()
+    fewer = studies[(studies > 1) & (studies < studies.max())].reset_index()
+    return [
+        f"{', '.join(sorted(rows['submission'].unique()))} ran in {count} of {studies.max()} studies: intervals of "
+        "these are too narrow"
+        for count, rows in fewer.groupby("study")
+    ]
+
+
 def notes_on(
     trials: pd.DataFrame, standings: Sequence[Standing], clock: str, rules: Rules, reference: str
 ) -> list[str]:
@@ -79,6 +90,7 @@ def notes_on(
         if standings[0].score.low is None:
             notes.append("no intervals: some workload was run in one study only, which says nothing about spread")
     notes += _drift(trials)
+    notes += [] if rules.algoperf else _fewer_studies(trials)
     machines = sorted(trials["machine"].dropna().unique())
     if len(machines) > 1:
         notes.append(f"seconds come from different machines ({'; '.join(machines)}): compare by steps")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from timetrial.harness.scoring.jackknife import CONFIDENCE, deviations, variance
 DRAWS = 2000
 FEWEST_DRAWS = 300
 """With many submissions the largest of all statistics varies little, and fewer draws tell its quantile."""
-RANGES = 100_000
+RANGES = 50_000
 """The most draws of the studentized range, which give its quantile within about 1 %."""
+_INVERSE_FREEDOM = np.linspace(0, 1, 25)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +72,18 @@ def _standardised(difference: Array, variance: Array) -> Array:
 
 
 def _studentized_range(count: int, freedom: Array) -> Array:
-    """Compute the 95 % quantile of the studentized range of `count` for each of `freedom`; linear in its inverse."""
+    """Compute the 95 % quantile of the studentized range of `count` for each of `freedom`, from 1 on."""
+    return np.interp(1 / freedom, _INVERSE_FREEDOM, _quantiles_of_the_range(count))
+
+
+@cache
+def _quantiles_of_the_range(count: int) -> Array:
+    """Draw the quantile for each of `_INVERSE_FREEDOM`: the range of `count` over a root of chi squared."""
     generator = np.random.default_rng(0)
     draws = int(np.clip(1e7 / count, DRAWS, RANGES))
     ranges = np.ptp(generator.standard_normal((draws, count)), axis=1)
-    inverse = np.linspace(1 / freedom.max(), 1 / freedom.min(), 9)
-    spread = [np.sqrt(generator.chisquare(1 / x, draws) * x) for x in inverse]
-    return np.interp(1 / freedom, inverse, [np.quantile(ranges / one, CONFIDENCE) for one in spread])
+    spreads = [np.sqrt(generator.chisquare(1 / x, draws) * x) if x else 1.0 for x in _INVERSE_FREEDOM]
+    return np.array([np.quantile(ranges / spread, CONFIDENCE) for spread in spreads])
 
 
 def _pair_variances(piece: Array) -> Array:

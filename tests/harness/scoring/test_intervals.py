@@ -92,6 +92,7 @@ def test_differences_are_paired_by_study() -> None:
 def test_studies_and_submissions_of_unequal_number_are_scored() -> None:
     board = score_table(table({"adamw": {"x": [10, 11, 12, 13, 14]}, "a": {"x": [20, 21, INF]}}, budget_seconds=40.0))
     assert board.of("a").speedup.low < board.of("a").speedup.value < board.of("a").speedup.high
+    assert "a ran in 3 of 5 studies: intervals of these are too narrow" in board.notes
 
 
 def test_separation_is_antisymmetric_and_nobody_is_faster_than_himself() -> None:
