@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -107,6 +107,14 @@ class OptimizerSubmission(Submission):
             self.scheduler.load_state_dict(state["scheduler"])
 
 
+class Hyperparameters(SimpleNamespace):
+    """Values by their names; one that is not there is asked for with an `AttributeError` that lists those that are."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        there = ", ".join(vars(self)) or "none"
+        raise AttributeError(f"no hyperparameter {name!r} is given: submission.yaml has {there}")
+
+
 def build_submission(
     module: ModuleType, model: nn.Module, hyperparameters: Mapping[str, Any], task: Task
 ) -> Submission:
@@ -114,7 +122,7 @@ def build_submission(
 
     Raises `TypeError` where the module defines neither, or a parameter of the model is not in exactly one group.
     """
-    values = SimpleNamespace(**hyperparameters)
+    values = Hyperparameters(**hyperparameters)
     if hasattr(module, "Submission") and module.Submission is not Submission:
         submission = module.Submission(model, values, task)
     elif hasattr(module, "build_optimizer"):

@@ -6,6 +6,7 @@ values (numbers, text, and lists and mappings of them) as they are at that momen
 
 import ast
 import builtins
+import contextlib
 import inspect
 import linecache
 import symtable
@@ -130,6 +131,9 @@ def _text_of(defined: Callable[..., Any]) -> str:
         first = min([node.lineno, *(d.lineno for d in node.decorator_list)]) if named else 0
         if named and first <= at <= node.end_lineno:
             return textwrap.dedent("".join(lines[first - 1 : node.end_lineno])).strip("\n")
+    if isinstance(defined, type):  # without methods, so that nothing but its name leads to it
+        with contextlib.suppress(OSError, TypeError):
+            return textwrap.dedent(inspect.getsource(defined)).strip("\n")
     raise UsageError(f"{name} has no source that can be found: define it with def or class, in a cell or a file")
 
 
@@ -140,7 +144,7 @@ def _methods(kind: type) -> Iterator[FunctionType]:
 def _names_around(defined: Callable[..., Any]) -> dict[str, Any]:
     """Give what the names in the text of a function or class stand for: the globals and what it has closed over."""
     functions = [defined] if isinstance(defined, FunctionType) else list(_methods(defined))
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {} if functions else dict(vars(sys.modules[defined.__module__]))
     for function in functions:
         found |= function.__globals__
         found |= inspect.getclosurevars(function).nonlocals

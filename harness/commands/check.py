@@ -4,6 +4,8 @@ With --workload: check that a workload of your own keeps to what a race needs, a
 """
 
 import argparse
+import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -51,9 +53,21 @@ def main(options: argparse.Namespace) -> int:
         advice = "next: timetrial calibrate suite=FILE.yaml, with an entry for it"
     else:
         given = "".join(f" '{override}'" for override in options.space)
+        given = _ruleset(options.name, options.space) + given
         advice = f"next: timetrial run submission={options.name} suite={options.suite}{given}"
     print(f"{wrong} of the checks failed" if wrong else advice, file=sys.stderr)
     return 1 if wrong else 0
+
+
+def _ruleset(name: str, space: list[str]) -> str:
+    """Name the ruleset of a first race: without tuning where it has values of its own."""
+    from timetrial.harness.planning.catalogue import find_submission
+    from timetrial.harness.planning.configuration import compose
+
+    with contextlib.suppress(UsageError):
+        if "self_tuning" in find_submission(name, compose(space).get("space")).rulesets:
+            return " ruleset=self_tuning"
+    return ""
 
 
 def _lines(name: str, suite: str, space: list[str]) -> Iterator[Line]:
@@ -70,7 +84,7 @@ def _lines(name: str, suite: str, space: list[str]) -> Iterator[Line]:
             raise
         yield "wrong", "submission.yaml", str(error)
         return
-    yield "ok", "submission.yaml", f"{folder.author}; enters {' and '.join(folder.rulesets)}"
+    yield "ok", "submission.yaml", f"author: {folder.author}; enters {' and '.join(folder.rulesets)}"
     if folder.search_space is not None:
         yield "ok", "search space", f"first point: {_in_words(folder.search_space.draw(0, 5)[0])}"
     for its in folder.imports:
@@ -132,6 +146,7 @@ def _trials(overrides: list[str]) -> Iterator[Line]:
 
 
 def _verdicts(tried: "Iterator[tuple[TrialSpec, Result | UsageError]]") -> Iterator[Line]:
+    told = set()
     for spec, result in tried:
         if isinstance(result, UsageError):
             yield "wrong", spec.workload.name, str(result)
@@ -142,7 +157,15 @@ def _verdicts(tried: "Iterator[tuple[TrialSpec, Result | UsageError]]") -> Itera
             yield verdict, spec.workload.name, f"{result.step:g} batches, {speed}{diverged}"
         else:
             yield "wrong", spec.workload.name, f"{result.status}: {result.reason}"
-            print(result.traceback or "", file=sys.stderr)
+            if result.reason not in told:
+                print(_own_frames(result.traceback or ""), file=sys.stderr)
+            told.add(result.reason)
+
+
+def _own_frames(text: str) -> str:
+    """Leave the frames of the harness out of a traceback: they are above those of the submission."""
+    frames = re.split(r"(?m)^(?=  File )", text)
+    return "".join(frame for frame in frames if not re.match(r'  File ".*/harness/', frame)).strip()
 
 
 def _in_words(point: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError(f"--studies {options.studies}: give at least 2, since one has no interval")
     values = read_values(own["values"])
     rest = [word for word in options.overrides if word.partition("=")[0] not in OWN]
-    config = compose(["ruleset=self_tuning", *rest, f"workloads=[{own['workload']}]"], RUN_ONLY)
+    config = compose(["ruleset=self_tuning", *rest, f"workloads=[{own['workload']}]"], (*RUN_ONLY, "max_steps"))
     names = submission_list(config["submission"])
     if len(names) < 2:
         raise UsageError(f"submission={own['submission']}: name the reference and one more, such as [adamw,muon]")

@@ -59,9 +59,11 @@ def _run(options: argparse.Namespace, command: str) -> int:
             return 0
         wait_for_jobs(*run_plan_place)
     print(started.sum_up(), file=sys.stderr)
-    print(f"next: timetrial score {reference}    timetrial report {reference}", file=sys.stderr)
+    missing = any(state.state != "done" for state in started.states())
+    name = shlex.quote(reference)
+    print("next:", command if missing else f"timetrial score {name}    timetrial report {name}", file=sys.stderr)
     if progress and progress.failed:
         print(f"timetrial run: {progress.failed[0]}{_KEPT} {command}", file=sys.stderr)
     if progress and progress.blocked:
         return 2
-    return int(any(state.state != "done" for state in started.states()))
+    return int(missing)

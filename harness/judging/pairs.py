@@ -58,6 +58,9 @@ def own_values(
         )
     if own is not None and (unknown := sorted(set(given) - set(own) - {"horizon"})):
         raise UsageError(f"{unknown[0]}: no such hyperparameter of {submission}; there are {', '.join(own)}")
+    for name, value in given.items():
+        if isinstance(value, str) and isinstance((own or {}).get(name), int | float):
+            raise UsageError(f"{submission}.{name}={value}: give a number, as its own value is ({own[name]})")
     return {workload.name: {**(own or {}), **given} for workload in workloads}
 
 

@@ -10,6 +10,8 @@ from timetrial.harness.planning.suite_file import is_suite_file, read_suite
 
 RULESETS = ("external", "self_tuning")
 
+OF_A_RULESET = ("studies", "trials")
+
 RUN_ONLY = ("run", "reference", "reference_studies")
 """Keys of `timetrial run` alone: other verbs name their runs and choose their references themselves."""
 
@@ -64,6 +66,12 @@ def _in_one_line(error: Exception, overrides: list[str]) -> str:
             close = difflib.get_close_matches(value, known, n=1)
             remedy = f"did you mean {close[0]}?" if close else f"choose of {', '.join(known)}"
             return f"unknown {key} {value!r}: {remedy}"
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key in OF_A_RULESET:
+            return f"{override}: write ruleset.{override}"
+        if "," in value and not value.startswith(("[", "{", "'", '"')) and "." not in key:
+            return f"{override}: a list has brackets: write {key}=[{value}]"
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     given = " ".join(" ".join(overrides).split())
     return f"{given}: {reason.rstrip('.')}: {CONFIGS / 'config.yaml'} shows what can be overridden"

@@ -219,7 +219,7 @@ def _said(file: Path) -> dict[str, Any]:
 
 def _parse(file: Path) -> ast.Module:
     try:
-        return ast.parse(file.read_bytes())
+        return ast.parse(file.read_bytes(), file.name)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise UsageError(f"{file} is no Python: {error}") from None
 

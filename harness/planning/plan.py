@@ -129,6 +129,8 @@ def draw_points(folder: SubmissionFolder, ruleset: str, study: int, trials: int)
 
 def submission_list(given: Any) -> list[str]:
     """Read `submission=NAME` or `submission=[NAME,...]`; raises `UsageError` for anything else, or a name twice."""
+    if given == "???":
+        raise UsageError("submission= is not given: write submission=NAME or submission=[NAME,NAME]")
     names = [given] if isinstance(given, str) else given
     if not isinstance(names, Sequence) or not names or not all(isinstance(name, str) for name in names):
         raise UsageError(f"submission is {given!r}: write submission=NAME or submission=[NAME,NAME]")

@@ -47,7 +47,8 @@ def main() -> None:
             _attempt(assignment, dict(zip(FILES, files, strict=True)))
         for file in files:
             os.close(file)
-        control.sendall(HEADER.pack(child))
+        with contextlib.suppress(OSError):  # the referee has gone, and the next wait says so
+            control.sendall(HEADER.pack(child))
 
 
 def _receive(control: socket.socket) -> tuple[int, list[int]] | None:

@@ -30,6 +30,25 @@ def test_a_wrong_word_is_named(words, named, capsys):
 
 
 @pytest.mark.parametrize(
+    ("override", "remedy"),
+    [
+        ("suite=quickstart", "write submission=NAME"),
+        ("studies=2", "write ruleset.studies=2"),
+        ("submission=adamw,muon", "write submission=[adamw,muon]"),
+    ],
+)
+def test_an_override_that_hydra_does_not_take_has_its_remedy(override, remedy, capsys):
+    assert main(["run", override]) == 2
+    assert remedy in capsys.readouterr().err
+
+
+def test_the_steps_of_a_ladder_are_its_own(capsys):
+    ladder = ["ladder", "submission=[adamw,muon]", "workload=small_gpt", "axis=width", "values=[16,32]"]
+    assert main([*ladder, "max_steps=60"]) == 2
+    assert "max_steps=60: only timetrial run takes this" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ["judge", "muon"],

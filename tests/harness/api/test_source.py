@@ -64,6 +64,19 @@ def test_a_class_is_the_longer_form():
     assert "Submission = " not in text and text.endswith("HYPERPARAMETERS = {}\n")
 
 
+class Bare(torch.optim.SGD):
+    pass
+
+
+def with_a_class_that_has_no_methods(model, hyperparameters, task):
+    return Bare(model.parameters(), lr=0.1)
+
+
+def test_a_class_without_methods_of_its_own_travels_too():
+    text = source_of(with_a_class_that_has_no_methods)
+    assert "class Bare(torch.optim.SGD):\n    pass" in text and "import torch" in text
+
+
 def test_what_a_function_has_closed_over_travels_as_a_value():
     rate = 0.25
 

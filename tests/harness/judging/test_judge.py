@@ -159,3 +159,9 @@ def test_who_is_compared_with_himself_has_studies_of_his_own(folder):
     same = [{"small_gpt": {"learning_rate": 0.003}}] * 2
     plan = pairs.plan_arms(config, verdict._arms(Question("plain", "plain"), same), [0], place)
     assert [spec.study for spec in plan] == [pairs.APART, 0]
+
+
+def test_a_number_is_not_set_to_a_text():
+    config, _ = config_and_place()
+    with pytest.raises(UsageError, match="learning_rate=abc: give a number"):
+        pairs.own_values("adamw", select_workloads(config), {"learning_rate": "abc"})

@@ -273,3 +273,21 @@ def test_the_class_of_an_installed_package_is_asked_for_what_it_takes():
     text = found.source_files()["submission.py"].read_text()
     assert "use_muon=True" in text and "nesterov=hyperparameters.nesterov" in text
     assert [its.name for its in found.imports] == ["pytorch_optimizer"]
+
+
+WRONG_NAME = """
+import torch
+
+def build_optimizer(model, hyperparameters, task):
+    return torch.optim.SGD(model.parameters(), lr=hyperparameters.rate)
+
+HYPERPARAMETERS = {"learning_rate": 0.1}
+"""
+
+
+def test_check_names_the_hyperparameters_that_there_are_and_shows_each_error_once(folder, capsys):
+    (folder / "mine.py").write_text(WRONG_NAME)
+    assert main(["check", "./mine.py"]) == 1
+    said = capsys.readouterr()
+    assert said.out.count("no hyperparameter 'rate' is given: submission.yaml has learning_rate") == 4
+    assert said.err.count("Traceback") == 1 and "/harness/" not in said.err and "hyperparameters.rate" in said.err
