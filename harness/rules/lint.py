@@ -94,7 +94,9 @@ class _Reader:
                 for alias in node.names:
                     yield from _judge_module(f"{node.module or ''}.{alias.name}", node.level)
             case ast.Attribute() if node.attr in INTROSPECTION:
-                yield REFUSED, f"{node.attr} looks behind the interface: use what model, hyperparameters and task offer"
+                yield _behind(node.attr)
+            case ast.MatchClass() if found := INTROSPECTION.intersection(node.kwd_attrs):
+                yield _behind(min(found))
             case ast.Attribute() if node.attr in FILE_METHODS:
                 yield REFUSED, f"{node.attr} reaches files: a submission reads and writes none"
             case ast.Name(id="getattr" | "setattr" | "delattr") if id(node) not in self.called:
@@ -242,3 +244,7 @@ def _assigned(node: ast.AST) -> Iterator[ast.expr]:
             targets += target.elts
         else:
             yield target
+
+
+def _behind(name: str) -> tuple[str, str]:
+    return REFUSED, f"{name} looks behind the interface: use what model, hyperparameters and task offer"

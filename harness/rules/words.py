@@ -16,10 +16,12 @@ FOREIGN_MODULES = {
     **dict.fromkeys(("shelve", "joblib", "h5py", "safetensors", "zipfile", "tarfile", "gzip", "posix"), _FILES),
     **dict.fromkeys(("subprocess", "multiprocessing", "threading", "_thread", "concurrent", "pty"), _PROCESSES),
     **dict.fromkeys(("asyncio", "signal", "sched", "torch.multiprocessing", "torch.distributed"), _PROCESSES),
+    **dict.fromkeys(("socketserver", "xmlrpc", "logging.handlers", "logging.config", "queue"), _PROCESSES),
     **dict.fromkeys(("socket", "_socket", "ssl", "urllib", "http", "requests", "httpx", "ftplib"), _NETWORK),
     **dict.fromkeys(("ctypes", "_ctypes", "cffi", "mmap", "torch.utils.cpp_extension", "torch.utils.dlpack"), _MEMORY),
     **dict.fromkeys(("gc", "inspect", "traceback", "linecache", "faulthandler", "tracemalloc", "psutil"), _INSIDE),
     **dict.fromkeys(("importlib", "imp", "runpy", "pkgutil", "builtins", "resource", "fcntl"), _INSIDE),
+    **dict.fromkeys(("pydoc", "unittest", "doctest", "bdb", "pdb", "trace", "code", "codeop", "zipimport"), _INSIDE),
 }
 """Modules whose import is refused, with all below them."""
 
@@ -35,12 +37,14 @@ SUSPECT_MODULES = {
 
 FOREIGN_CALLS = {
     **dict.fromkeys(("open", "io.open", "io.FileIO", "os.open", "os.listdir", "os.walk"), "reaches files"),
+    **dict.fromkeys(("codecs.open", "tokenize.open", "logging.FileHandler"), "reaches files"),
     **dict.fromkeys(("torch.load", "torch.from_file", "torch.jit.load", "torch.hub."), "reads a file"),
     **dict.fromkeys(("numpy.load", "numpy.fromfile", "numpy.loadtxt", "numpy.memmap"), "reads a file"),
     **dict.fromkeys(("torch.save", "numpy.save", "numpy.savez", "numpy.savetxt"), "writes a file"),
     **dict.fromkeys(("pandas.read_csv", "pandas.read_pickle", "pandas.read_parquet"), "reads a file"),
     **dict.fromkeys(("os.environ", "os.environb", "os.getenv", "os.putenv"), "reads the environment"),
     **dict.fromkeys(("os.fork", "os.forkpty", "os.system", "os.popen", "os.posix_spawn"), "starts a process"),
+    **dict.fromkeys(("torch.jit.fork", "torch.jit._fork"), "starts a thread"),
     **dict.fromkeys(("os.kill", "os.killpg", "os._exit", "os.abort"), "ends a process"),
     **dict.fromkeys(("os.sched_setaffinity", "os.nice", "os.dup", "os.dup2", "os.pipe"), "changes its process"),
     **dict.fromkeys(("exec", "eval", "compile", "__import__", "globals", "breakpoint", "input"), "hides what it does"),

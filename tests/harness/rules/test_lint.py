@@ -43,6 +43,11 @@ BREAKS = {
     "import operator; operator.attrgetter('loss.__self__')(task)": REFUSED,
     "from operator import attrgetter as a; a('x')": REFUSED,
     "import torch; torch.os.listdir('/')": REFUSED,
+    "import socketserver": REFUSED,
+    "from unittest import mock": REFUSED,
+    "import pydoc": REFUSED,
+    "from codecs import open as read; read('validation.npz')": REFUSED,
+    "import torch; torch.jit.fork(work, x)": REFUSED,
     "from torch import os": REFUSED,
     "import numpy; numpy.ctypeslib.as_array": REFUSED,
     "import torch; torch._C._set_flush_denormal(True)": REFUSED,
@@ -124,3 +129,8 @@ def test_any_text_has_findings_and_no_traceback(source) -> None:
 
 def test_the_template_passes() -> None:
     assert lint_files([("submission.py", SUBMISSIONS / "template" / "submission.py")]) == []
+
+
+def test_a_pattern_reads_an_attribute_too() -> None:
+    (found,) = lint_source("match task.next_batch:\n    case object(__self__=stream):\n        pass\n")
+    assert (found.severity, found.line) == (REFUSED, 2)
