@@ -1,6 +1,7 @@
 """The configuration of a run, composed by Hydra from `configs/` and checked."""
 
 import difflib
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -46,6 +47,28 @@ def compose(overrides: list[str], refused: Collection[str] = ()) -> dict[str, An
         raise UsageError(_in_one_line(error, overrides)) from None
 
 
+def _remedy(override: str) -> str:
+    """Say how an override that Hydra refuses may be meant; empty where that is not known."""
+    key, _, value = override.partition("=")
+    first = key.partition(".")[0]
+    keys = re.findall(r"(?m)^(?:  - )?(\w+):", (CONFIGS / "config.yaml").read_text())
+    keys = [key for key in keys if key not in ("defaults", "hydra")]
+    if key in OF_A_RULESET:
+        return f"write ruleset.{override}"
+    if first == "space":
+        return f"write +{override}"
+    if first.isidentifier() and first not in keys:
+        close = difflib.get_close_matches(first, keys, n=1)
+        return f"did you mean {close[0]}=?" if close else f"no such key: there are {', '.join(keys)}"
+    if "," in value and not value.startswith(("[", "{", "'", '"')):
+        return f"a list has brackets: write {key}=[{value}]"
+    if value.count("[") != value.count("]"):
+        return "a bracket is missing"
+    if re.search(r"[^\w./:@+~%-]", value) and not value.startswith(("[", "{", "'", '"')):
+        return f"quote a value with spaces or signs twice: \"{key}='{value}'\""
+    return ""
+
+
 def _stored(override: str) -> str:
     """Have Hydra find the suite of a file, such as `suite=./mine.yaml`, by its name; other overrides stay."""
     from hydra.core.config_store import ConfigStore
@@ -67,11 +90,8 @@ def _in_one_line(error: Exception, overrides: list[str]) -> str:
             remedy = f"did you mean {close[0]}?" if close else f"choose of {', '.join(known)}"
             return f"unknown {key} {value!r}: {remedy}"
     for override in overrides:
-        key, _, value = override.partition("=")
-        if key in OF_A_RULESET:
-            return f"{override}: write ruleset.{override}"
-        if "," in value and not value.startswith(("[", "{", "'", '"')) and "." not in key:
-            return f"{override}: a list has brackets: write {key}=[{value}]"
+        if remedy := _remedy(override):
+            return f"{override}: {remedy}"
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     given = " ".join(" ".join(overrides).split())
     return f"{given}: {reason.rstrip('.')}: {CONFIGS / 'config.yaml'} shows what can be overridden"

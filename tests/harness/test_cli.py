@@ -35,6 +35,10 @@ def test_a_wrong_word_is_named(words, named, capsys):
         ("suite=quickstart", "write submission=NAME"),
         ("studies=2", "write ruleset.studies=2"),
         ("submission=adamw,muon", "write submission=[adamw,muon]"),
+        ("submission=[adamw", "a bracket is missing"),
+        ("submission=./my ÿ.py", "quote a value with spaces or signs twice"),
+        ("submision=adamw", "did you mean submission=?"),
+        ("space.lr=0.1", "write +space.lr=0.1"),
     ],
 )
 def test_an_override_that_hydra_does_not_take_has_its_remedy(override, remedy, capsys):
