@@ -1,5 +1,6 @@
 """Finding what a person means by the name of a run."""
 
+import difflib
 from pathlib import Path
 
 from timetrial.harness import UsageError
@@ -17,6 +18,11 @@ def find_run(name: str) -> Run:
     for path in (Path(name), RUNS / name):
         if path.is_dir():
             return committed_results(path) or RunFolder(path.resolve())
-    known = ", ".join(sorted(path.name for path in RUNS.glob("*") if path.is_dir()))
-    there = f"there are {known}" if known else "timetrial run makes the first"
+    known = sorted((path for path in RUNS.glob("*") if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    names = [path.name for path in reversed(known)]
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        there = f"did you mean {close[0]}?"
+    else:
+        there = f"the last ones are {', '.join(names[:5])}" if names else "timetrial run makes the first"
     raise UsageError(f"no run {name!r} in {RUNS} and no such folder: {there}")
