@@ -32,16 +32,16 @@ def choose_beside(trials: Iterable[TrialFolder], studies: int) -> tuple[TrialFol
 def slowness(beside: Iterable[TrialFolder], board: Iterable[TrialFolder]) -> Mapping[str, Slowness]:
     """Compute for each workload how many times longer a step of the reference took beside an entry than on the board.
 
-    The ratio of geometric means over trials, beside the entry of those that computed what one on the board did.
-    Workloads without any are left out.
+    The ratio of geometric means over trials, beside the entry of those that computed what one on the board did. Where
+    they are the board's own, all ran in one run, and there is nothing to correct: such workloads are left out, like
+    those without any.
     """
-    board = [(folder.read_spec(), folder.read_result()) for folder in board]
-    known = {_same(spec): result.status for spec, result in board}
+    trials = [(folder.read_spec(), folder.read_result()) for folder in board]
+    known = {_same(spec): result for spec, result in trials}
     there = [(folder.read_spec(), folder.read_result()) for folder in beside]
-    own, its = (
-        _log_costs(trials)
-        for trials in (board, [(spec, result) for spec, result in there if known.get(_same(spec)) == result.status])
-    )
+    others = [(spec, result, known[_same(spec)]) for spec, result in there if _same(spec) in known]
+    own = _log_costs(trials)
+    its = _log_costs([(spec, it) for spec, it, same in others if it != same and it.status == same.status])
     return {name: _compare(np.array(its[name]), np.array(own[name])) for name in its}
 
 

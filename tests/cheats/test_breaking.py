@@ -131,7 +131,10 @@ BAD_SUBMISSIONS = {
     "no Python": ("def build_optimizer(:", "SyntaxError"),
     "nothing defined": ("x = 1", "defines neither build_optimizer"),
     "no optimizer": ("def build_optimizer(m, h, t): return 'adam'", "build_optimizer returned str"),
-    "a hyperparameter that is not there": (HONEST.replace("learning_rate", "warmth", 2), "has no attribute 'warmth'"),
+    "a hyperparameter that is not there": (
+        HONEST.replace("learning_rate", "warmth", 2),
+        "no hyperparameter 'warmth' is given",
+    ),
     "a parameter in no group": (
         HONEST.replace("model.parameters()", "list(model.parameters())[1:]"),
         "parameters in no parameter group",

@@ -67,6 +67,7 @@ def test_what_the_reference_costs_is_the_mean_over_the_board_and_has_an_error(pr
     (entry,) = committed_results(pristine / BOARD / "adamw").entries
     board = [Costing(trial, 1.0 + 0.02 * (n % 2)) for n, trial in enumerate(entry.trials())]
     beside = [Costing(trial, 1.2) for trial in choose_beside(entry.trials(), 1)]
+    assert slowness(choose_beside(entry.trials(), 1), entry.trials()) == {}  # all ran in one run
     for found in slowness(beside, board).values():
         assert 1.2 / 1.02 < found.paced < 1.2
         assert 0 < found.error < 0.02

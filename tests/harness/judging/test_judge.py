@@ -161,7 +161,7 @@ def test_who_is_compared_with_himself_has_studies_of_his_own(folder):
     assert [spec.study for spec in plan] == [pairs.APART, 0]
 
 
-def test_a_number_is_not_set_to_a_text():
+def test_a_number_is_not_set_to_a_text(folder):
     config, _ = config_and_place()
     with pytest.raises(UsageError, match="learning_rate=abc: give a number"):
-        pairs.own_values("adamw", select_workloads(config), {"learning_rate": "abc"})
+        pairs.own_values("plain", select_workloads(config), {"learning_rate": "abc"})
