@@ -82,6 +82,7 @@ def _stored(override: str) -> str:
 
 
 def _in_one_line(error: Exception, overrides: list[str]) -> str:
+    overrides = [" ".join(override.split()) for override in overrides]
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
         known = options(key) if (CONFIGS / key).is_dir() else []
@@ -93,5 +94,4 @@ def _in_one_line(error: Exception, overrides: list[str]) -> str:
         if remedy := _remedy(override):
             return f"{override}: {remedy}"
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    given = " ".join(" ".join(overrides).split())
-    return f"{given}: {reason.rstrip('.')}: {CONFIGS / 'config.yaml'} shows what can be overridden"
+    return f"{' '.join(overrides)}: {reason.rstrip('.')}: {CONFIGS / 'config.yaml'} shows what can be overridden"
