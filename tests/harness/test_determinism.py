@@ -1,7 +1,6 @@
 """What decides a score does not depend on the order, the number or the interruption of trials."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,18 +88,6 @@ def test_another_study_starts_elsewhere(arenas, tmp_path) -> None:
     assert run(spec, arenas["modular_division"], tmp_path / "0") != run(
         other, arenas["modular_division"], tmp_path / "1"
     )
-
-
-@pytest.fixture
-def imports_restored(monkeypatch):
-    """Take back what `load_submission` does to the imports: it is made for a trainee, which then ends."""
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
-    ours = "timetrial.submissions"
-    before = {name: module for name, module in sys.modules.items() if name == ours or name.startswith(f"{ours}.")}
-    yield
-    for name in [name for name in sys.modules if name == ours or name.startswith(f"{ours}.")]:
-        del sys.modules[name]
-    sys.modules.update(before)
 
 
 @pytest.mark.usefixtures("imports_restored")

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -133,21 +132,16 @@ def muon():
     return find_submission("torch.optim:Muon")
 
 
+@pytest.mark.usefixtures("imports_restored")
 def test_a_class_for_matrices_gets_them_by_their_role_and_adamw_takes_the_rest(muon):
     assert muon.name == "torch.optim:Muon" and not muon.imports
     rate = muon.search_space.axes["lr"]
     assert (rate.min, rate.max, rate.scaling) == (pytest.approx(1e-4), pytest.approx(1e-2), "log")
-    finders = sys.meta_path
-    try:
-        module = load_submission(read_source(muon.name, muon.source_files(), muon.imports))
-        model = torch.nn.ModuleDict({"hidden": torch.nn.Linear(4, 4), "head": torch.nn.Linear(4, 2)})
-        roles = {"hidden.weight": "hidden_matrix", "hidden.bias": "bias", "head.weight": "output", "head.bias": "bias"}
-        values = SimpleNamespace(lr=0.01, weight_decay=0.1, adam_learning_rate=0.002)
-        optimizer, _ = module.build_optimizer(model, values, SimpleNamespace(roles=roles, step_hint=100))
-    finally:
-        sys.meta_path = finders
-        for name in [name for name in sys.modules if name.startswith("timetrial.submissions")]:
-            del sys.modules[name]  # which its texts have made
+    module = load_submission(read_source(muon.name, muon.source_files(), muon.imports))
+    model = torch.nn.ModuleDict({"hidden": torch.nn.Linear(4, 4), "head": torch.nn.Linear(4, 2)})
+    roles = {"hidden.weight": "hidden_matrix", "hidden.bias": "bias", "head.weight": "output", "head.bias": "bias"}
+    values = SimpleNamespace(lr=0.01, weight_decay=0.1, adam_learning_rate=0.002)
+    optimizer, _ = module.build_optimizer(model, values, SimpleNamespace(roles=roles, step_hint=100))
     own, adamw = optimizer.optimizers
     assert (type(own), type(adamw)) == (torch.optim.Muon, torch.optim.AdamW)
     assert own.param_groups[0]["params"] == [model["hidden"].weight] and own.param_groups[0]["weight_decay"] == 0.1
