@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,10 @@ UNREACHABLE = {True: 1e9, False: 1e-9}
 """A target that no trial reaches, where higher is better and where it is not."""
 STEPS = 20
 """Batches on every workload, with an evaluation in the middle."""
+
+PATIENCE = 15.0
+"""Seconds after which a person is told what is being waited for."""
+EVERYWHERE = "every workload"
 
 Line = tuple[str, str, str]
 """`ok`, `warning` or `wrong`; what was checked; what was found."""
@@ -44,12 +49,15 @@ def main(options: argparse.Namespace) -> int:
     for override in options.space:
         if options.workload or not override.startswith("+space."):
             raise UsageError(f"{override}: timetrial check takes +space.ARGUMENT=VALUES alone, for an optimizer class")
-    wrong = 0
+    wrong, diverged = 0, False
     lines = _workload_lines(options) if options.workload else _lines(options.name, options.suite, options.space)
     for verdict, what, finding in lines:
         print(f"{verdict:8} {what:22} {finding}", flush=True)
         wrong += verdict == "wrong"
-    if options.workload:
+        diverged |= what == EVERYWHERE
+    if diverged:
+        advice = "next: take smaller steps, in its values or its search space, and check again"
+    elif options.workload:
         advice = "next: timetrial calibrate suite=FILE.yaml, with an entry for it"
     else:
         given = "".join(f" '{override}'" for override in options.space)
@@ -146,20 +154,40 @@ def _trials(overrides: list[str]) -> Iterator[Line]:
 
 
 def _verdicts(tried: "Iterator[tuple[TrialSpec, Result | UsageError]]") -> Iterator[Line]:
-    told = set()
-    for spec, result in tried:
+    """Say how each trial ended; what hangs on one workload is not tried on another, where it would hang as long."""
+    told, diverged = set(), []
+    for spec, result in _told_of_waiting(tried):
         if isinstance(result, UsageError):
             yield "wrong", spec.workload.name, str(result)
         elif result.status in ("target_reached", "budget_exhausted", "diverged"):
-            verdict = "warning" if result.status == "diverged" else "ok"
+            diverged.append(result.status == "diverged")
             speed = f"{result.seconds / max(1, result.step) * 1000:.1f} ms per batch"
-            diverged = f"; {result.reason}: too large a step at this point?" if result.reason else ""
-            yield verdict, spec.workload.name, f"{result.step:g} batches, {speed}{diverged}"
+            reason = f"; {result.reason}: too large a step at this point?" if result.reason else ""
+            yield "warning" if diverged[-1] else "ok", spec.workload.name, f"{result.step:g} batches, {speed}{reason}"
         else:
             yield "wrong", spec.workload.name, f"{result.status}: {result.reason}"
-            if result.reason not in told:
-                print(_own_frames(result.traceback or ""), file=sys.stderr)
+            if result.traceback and result.reason not in told:
+                print(_own_frames(result.traceback), file=sys.stderr)
             told.add(result.reason)
+            if result.status == "hung":
+                return
+    if len(diverged) > 1 and all(diverged):
+        yield "warning", EVERYWHERE, "its loss or weights are not finite after a few batches"
+
+
+def _told_of_waiting(tried: Iterator) -> Iterator:
+    """Give the trials as they come, and say so where one is long in coming."""
+    line = "still waiting for the next trial: torch.compile may take a minute; an endless loop is ended in two"
+    while True:
+        timer = threading.Timer(PATIENCE, print, (line,), {"file": sys.stderr})
+        timer.start()
+        try:
+            one = next(tried, None)
+        finally:
+            timer.cancel()
+        if one is None:
+            return
+        yield one
 
 
 def _own_frames(text: str) -> str:

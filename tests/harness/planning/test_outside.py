@@ -285,3 +285,38 @@ def test_check_names_the_hyperparameters_that_there_are_and_shows_each_error_onc
     said = capsys.readouterr()
     assert said.out.count("no hyperparameter 'rate' is given: submission.yaml has learning_rate") == 4
     assert said.err.count("Traceback") == 1 and "/harness/" not in said.err and "hyperparameters.rate" in said.err
+
+
+ENDLESS = """
+import torch
+
+HYPERPARAMETERS = {"learning_rate": 0.1}
+
+
+class Endless(torch.optim.SGD):
+    def step(self, closure=None):
+        while True:
+            pass
+
+
+def build_optimizer(model, hyperparameters, task):
+    return Endless(model.parameters(), lr=hyperparameters.learning_rate)
+"""
+
+
+def test_check_says_what_it_waits_for_and_does_not_hang_on_every_workload(folder, capsys, monkeypatch):
+    monkeypatch.setattr("timetrial.harness.trial.referee.START_SECONDS", 5.0)
+    monkeypatch.setattr("timetrial.harness.commands.check.PATIENCE", 3.0)
+    (folder / "mine.py").write_text(ENDLESS)
+    assert main(["check", "./mine.py"]) == 1
+    said = capsys.readouterr()
+    assert said.out.count("hung: no end of the warm-up") == 1 and "small_gpt" not in said.out
+    assert "still waiting" in said.err and "Traceback" not in said.err
+
+
+def test_check_asks_for_smaller_steps_where_all_workloads_diverge(folder, capsys):
+    (folder / "mine.py").write_text(WRONG_NAME.replace("hyperparameters.rate", "1e30"))
+    assert main(["check", "./mine.py"]) == 0
+    said = capsys.readouterr()
+    assert said.out.count("too large a step") == 4 and "every workload" in said.out
+    assert "next: take smaller steps" in said.err and "timetrial run" not in said.err
