@@ -46,8 +46,8 @@ class SubmissionFolder:
     """Where it comes from, for a person."""
     beside: Path | None = None
     """The folder whose modules it may import by their names; None: installed ones alone."""
-    is_class: bool = False
-    """Whether it was made of an optimizer class, whose search space a run may choose."""
+    arguments: tuple[str, ...] = ()
+    """The hyperparameters of an optimizer class, whose search space a run may choose; none: it is no class."""
     switches: Mapping[str, tuple[float | int | str | bool, ...]] = field(default_factory=dict)
     """Parts that `timetrial ablate` takes away: a hyperparameter, its value in the whole method, and others."""
 
@@ -104,7 +104,7 @@ def find_submission(name: str, space: Mapping[str, Any] | None = None) -> Submis
     it last. What came from outside is known by its own name from then on. Raises `UsageError` where it is unknown, has
     the name of one of the collection, or its `submission.yaml` is wrong.
     """
-    if space is None and name in _found and _found[name].is_class:
+    if space is None and name in _found and _found[name].arguments:
         return _found[name]
     plugins = outside.plugins(outside.SUBMISSIONS_GROUP)
     if outside.is_outside(name) or (name in plugins and not _is_of_collection(name)):
@@ -140,7 +140,7 @@ def _read_outside(found: outside.Outside, typed: str) -> SubmissionFolder:
     own = found.folder / "submission.yaml"
     folder = read_submission(found.name, own, str(own) if found.folder == found.beside else typed)
     read_source(found.name, {file.name: file for file in found.folder.glob("*.py")})  # raises where one is no UTF-8
-    return replace(folder, origin=found.origin, beside=found.beside, is_class=found.is_class)
+    return replace(folder, origin=found.origin, beside=found.beside, arguments=found.arguments)
 
 
 def read_submission(name: str, file: Path, where: str | None = None) -> SubmissionFolder:

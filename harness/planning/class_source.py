@@ -17,9 +17,12 @@ OWN_ADAM_RATE = 2e-3
 
 
 def read_axis(given: Any) -> Any:
-    """Read an axis in its short form: `[min, max, log]` or `[min, max, linear]`, or another list, of choices."""
+    """Read an axis in its short form: `[min, max, log]` or `[min, max, linear]`, or another list, of choices.
+
+    Two numbers and a word are a range, so that a scale that there is not is found when the range is read.
+    """
     if isinstance(given, list | tuple):
-        if len(given) == 3 and given[2] in ("log", "linear"):
+        if [isinstance(one, str) for one in given] == [False, False, True]:
             return dict(zip(("min", "max", "scaling"), given, strict=True))
         return {"choices": list(given)}
     return given
@@ -35,7 +38,7 @@ def class_spaces(
     known = tunable(its)
     if "lr" not in known:
         raise UsageError(f"submission {typed!r} has no argument lr: give a file with build_optimizer")
-    axes = {name: read_axis(given) for name, given in space.items() if name in known}
+    axes = {name: _checked(name, known[name], read_axis(given)) for name, given in space.items() if name in known}
     if rate := known["lr"]:
         axes.setdefault("lr", {"min": rate / AROUND, "max": rate * AROUND, "scaling": "log"})
     if "lr" not in axes:
@@ -47,6 +50,16 @@ def class_spaces(
     axes.setdefault("horizon", {"choices": list(HORIZONS)})
     own = {name: known[name] if isinstance(axis, Mapping) else axis for name, axis in axes.items() if name != "horizon"}
     return axes, None if None in own.values() else own
+
+
+def _checked(name: str, default: Any, axis: Any) -> Any:
+    """Refuse words where the class has a number or a switch; what it does with them is not known before it steps."""
+    values = axis.get("choices", ()) if isinstance(axis, Mapping) else (axis,)
+    words = [value for value in values if isinstance(value, str)]
+    if words and isinstance(default, bool | int | float):
+        wanted = "true or false" if isinstance(default, bool) else "numbers"
+        raise UsageError(f"+space.{name}: {words[0]!r} in place of {default!r}: give {wanted}")
+    return axis
 
 
 def tunable(its: OptimizerClass) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from timetrial.harness import UsageError
-from timetrial.harness.planning.class_source import class_source, class_spaces, read_axis
+from timetrial.harness.planning.class_source import class_source, class_spaces, read_axis, tunable
 from timetrial.harness.planning.imports import distribution_of, find_module, is_common
 from timetrial.harness.planning.optimizer_class import read_class
 from timetrial.harness.planning.source import MAIN
@@ -42,8 +42,8 @@ class Outside:
     """The folder whose modules it may import; None: installed ones alone."""
     origin: str
     """Where it comes from, for a person."""
-    is_class: bool = False
-    """Whether it was made of an optimizer class."""
+    arguments: tuple[str, ...] = ()
+    """The hyperparameters that an optimizer class can be given; none where it was made of no class."""
 
 
 def is_path(typed: str) -> bool:
@@ -77,7 +77,8 @@ def prepare(typed: str, space: Mapping[str, Any]) -> Outside:
         return _from_path(typed, name)
     if IMPORT_PATH.fullmatch(typed):
         module, _, attribute = typed.partition(":")
-        return Outside(typed, _from_class(typed, module, attribute, space), None, typed, is_class=True)
+        made, arguments = _from_class(typed, module, attribute, space)
+        return Outside(typed, made, None, typed, arguments)
     if ":" in typed:
         raise UsageError(f"submission {typed!r} is no import path: write module:Class, such as torch.optim:Muon")
     return _from_plugin(plugins(SUBMISSIONS_GROUP)[typed], space)
@@ -147,8 +148,8 @@ def _from_plugin(point: importlib.metadata.EntryPoint, space: Mapping[str, Any])
     """Make a folder of a plug-in: an optimizer class, or a module that has what a `submission.py` has."""
     origin = brought_by(point)
     if point.attr:
-        made = _from_class(point.name, point.module, point.attr, space)
-        return Outside(point.name, made, None, origin, is_class=True)
+        made, arguments = _from_class(point.name, point.module, point.attr, space)
+        return Outside(point.name, made, None, origin, arguments)
     file = _module_file(point.module)
     if file is None:
         raise UsageError(f"submission {point.name!r}: {origin} names {point.module}, which is not there")
@@ -182,8 +183,8 @@ def _module_file(module: str) -> Path | None:
     return next((file for file in (place.with_name(f"{place.name}.py"), place / "__init__.py") if file.is_file()), None)
 
 
-def _from_class(typed: str, module: str, attribute: str, space: Mapping[str, Any]) -> Path:
-    """Make a folder of an optimizer class: its parameter groups, its schedule and its hyperparameters, written out."""
+def _from_class(typed: str, module: str, attribute: str, space: Mapping[str, Any]) -> tuple[Path, tuple[str, ...]]:
+    """Make a folder of an optimizer class, with its groups and schedule written out; gives its arguments too."""
     its = read_class(module, attribute)
     axes, own = class_spaces(typed, its, space)
     made = _new_folder()
@@ -193,7 +194,7 @@ def _from_class(typed: str, module: str, attribute: str, space: Mapping[str, Any
     description = f"{its.description or attribute} ({typed}, with the collection's groups and schedule)"
     own_fields = {} if own is None else {"hyperparameters": own}
     _write_metadata(made, description, author, _licence(package), search_space=axes, **own_fields)
-    return made
+    return made, tuple(tunable(its))
 
 
 def _said(file: Path) -> dict[str, Any]:

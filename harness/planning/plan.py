@@ -1,5 +1,6 @@
 """The plan: which trials a configuration asks for."""
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,12 +25,15 @@ def make_plan(config: Mapping[str, Any], device: str, threads: int) -> list[Tria
 
 def check_space(config: Mapping[str, Any], folders: Iterable[SubmissionFolder]) -> None:
     """Raise `UsageError` where `+space.NAME` names what no optimizer class of the list has."""
-    classes = [folder for folder in folders if folder.is_class]
-    known = {name for folder in classes for name in (*folder.search_space.axes, *folder.search_space.fixed)}
-    for name in set(config.get("space") or ()) - known:
+    classes = [folder for folder in folders if folder.arguments]
+    known = sorted({name for folder in classes for name in folder.arguments})
+    for name in sorted({*(config.get("space") or ())} - {*known}):
         if not classes:
             raise UsageError(f"+space.{name} is for optimizer classes such as torch.optim:Muon: no submission is one")
-        raise UsageError(f"+space.{name}: {' and '.join(f.name for f in classes)} has no such argument: leave it out")
+        parts = [part for part in known if part[:-1] == name.removesuffix("s")]
+        near = parts or difflib.get_close_matches(name, known, n=1)
+        remedy = f"did you mean {' and '.join(near)}?" if near else f"choose of {', '.join(known)}"
+        raise UsageError(f"+space.{name}: {' and '.join(f.name for f in classes)} has no such argument: {remedy}")
 
 
 def plan_trials(

@@ -65,7 +65,7 @@ class RunFolder(Run):
             return self._kept(name), self._kept_hash(name), f"{typed} is not there as it was"
         if now.origin == COLLECTION or not kept.exists() or now.source_hash() == self._kept_hash(name):
             return now, now.source_hash(), None
-        other_space = now.is_class and (now.path / METADATA).read_bytes() != (kept / METADATA).read_bytes()
+        other_space = now.arguments and (now.path / METADATA).read_bytes() != (kept / METADATA).read_bytes()
         if other_space or all(
             folder.is_finished for folder in self.trials() if folder.path.is_relative_to(kept.parent)
         ):

@@ -209,6 +209,22 @@ def test_what_is_tried_of_a_class_is_checked_as_it_is_run(folder, installed, cap
     assert "takes +space.ARGUMENT=VALUES alone" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("+space.betas=[0.9,0.99]", "has no such argument: did you mean beta1 and beta2?"),
+        ("+space.weight_dekay=0.1", "has no such argument: did you mean weight_decay?"),
+        ("+space.zzz=0.1", "has no such argument: choose of amsgrad"),
+        ("+space.lr=[0.1,1,logg]", "search_space.lr: scaling is 'logg': choose linear or log"),
+        ("+space.amsgrad=[a,b]", "+space.amsgrad: 'a' in place of False: give true or false"),
+        ("+space.eps=small", "+space.eps: 'small' in place of 1e-08: give numbers"),
+    ],
+)
+def test_a_mistake_in_the_space_of_a_class_is_named_with_its_remedy(override, said, capsys):
+    assert main(["run", "submission=torch.optim:AdamW", override]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_class_that_cannot_be_stepped_by_itself_is_refused_with_the_reason():
     with pytest.raises(UsageError, match="missing 1 required positional argument: 'closure'"):
         find_submission("torch.optim:LBFGS")
