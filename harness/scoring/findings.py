@@ -71,6 +71,13 @@ def _fewer_studies(trials: pd.DataFrame) -> list[str]:
     ]
 
 
+def _cut_short(trials: pd.DataFrame) -> list[str]:
+    """Say how many trials ended before their budget, which `max_steps` alone does."""
+    spent = trials["last_paced"].where(trials["budget_clock"] == "paced", trials["last_seconds"])
+    cut = int(((trials["status"] == "budget_exhausted") & (spent < trials["budget_seconds"])).sum())
+    return [f"max_steps ended {cut} of {len(trials)} trials before their budget: they count as missed"] if cut else []
+
+
 def notes_on(
     trials: pd.DataFrame, standings: Sequence[Standing], clock: str, rules: Rules, reference: str
 ) -> list[str]:
@@ -90,6 +97,7 @@ def notes_on(
         if standings[0].score.low is None:
             notes.append("no intervals: some workload was run in one study only, which says nothing about spread")
     notes += _drift(trials)
+    notes += _cut_short(trials)
     notes += [] if rules.algoperf else _fewer_studies(trials)
     machines = sorted(trials["machine"].dropna().unique())
     if len(machines) > 1:
