@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from timetrial.harness import UsageError
@@ -10,8 +11,6 @@ from timetrial.harness.planning.places import CONFIGS
 from timetrial.harness.planning.suite_file import is_suite_file, read_suite
 
 RULESETS = ("external", "self_tuning")
-
-OF_A_RULESET = ("studies", "trials")
 
 RUN_ONLY = ("run", "reference", "reference_studies")
 """Keys of `timetrial run` alone: other verbs name their runs and choose their references themselves."""
@@ -50,16 +49,22 @@ def compose(overrides: list[str], refused: Collection[str] = ()) -> dict[str, An
 def _remedy(override: str) -> str:
     """Say how an override that Hydra refuses may be meant; empty where that is not known."""
     key, _, value = override.partition("=")
-    first = key.partition(".")[0]
-    keys = re.findall(r"(?m)^(?:  - )?(\w+):", (CONFIGS / "config.yaml").read_text())
-    keys = [key for key in keys if key not in ("defaults", "hydra")]
-    if key in OF_A_RULESET:
-        return f"write ruleset.{override}"
+    first, _, second = key.partition(".")
+    keys = [key for key in _keys_of(CONFIGS / "config.yaml") if key not in ("defaults", "hydra")]
+    for group in ("ruleset", "executor"):
+        having = {name: _keys_of(CONFIGS / group / f"{name}.yaml") for name in options(group)}
+        inside = list(dict.fromkeys(key for its in having.values() for key in its if key != "name"))
+        if key in inside:
+            return f"write {group}.{override}"
+        with_it = [f"{group}={name}" for name in having if second in having[name]]
+        if first == group and second in inside and len(with_it) < len(having):
+            return f"add {' or '.join(with_it)}, which has it"
+        if first == group and second and second not in inside:
+            return _did_you_mean(second, inside, f"{group}.", "=")
     if first == "space":
         return f"write +{override}"
     if first.isidentifier() and first not in keys:
-        close = difflib.get_close_matches(first, keys, n=1)
-        return f"did you mean {close[0]}=?" if close else f"no such key: there are {', '.join(keys)}"
+        return _did_you_mean(first, keys, "", "=")
     if "," in value and not value.startswith(("[", "{", "'", '"')):
         return f"a list has brackets: write {key}=[{value}]"
     if value.count("[") != value.count("]"):
@@ -67,6 +72,16 @@ def _remedy(override: str) -> str:
     if re.search(r"[^\w./:@+~%-]", value) and not value.startswith(("[", "{", "'", '"')):
         return f"quote a value with spaces or signs twice: \"{key}='{value}'\""
     return ""
+
+
+def _keys_of(file: Path) -> list[str]:
+    return re.findall(r"(?m)^(?:  - )?(\w+):", file.read_text())
+
+
+def _did_you_mean(name: str, known: list[str], before: str = "", after: str = "") -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    listed = ", ".join(before + one for one in known)
+    return f"did you mean {before}{close[0]}{after}?" if close else f"choose of {listed}"
 
 
 def _stored(override: str) -> str:
@@ -87,9 +102,7 @@ def _in_one_line(error: Exception, overrides: list[str]) -> str:
         key, _, value = override.lstrip("+~").partition("=")
         known = options(key) if (CONFIGS / key).is_dir() else []
         if known and value not in known:
-            close = difflib.get_close_matches(value, known, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"choose of {', '.join(known)}"
-            return f"unknown {key} {value!r}: {remedy}"
+            return f"unknown {key} {value!r}: {_did_you_mean(value, known)}"
     for override in overrides:
         if remedy := _remedy(override):
             return f"{override}: {remedy}"
