@@ -33,16 +33,17 @@ COUNTED = ("target_reached", "budget_exhausted")
 def read_trials(runs: Iterable[Run]) -> "pandas.DataFrame":
     """Read the trials of runs, one row each.
 
-    Columns: suite, suite_version, protocol (hash of what must be equal on one leaderboard, for each workload), ruleset,
-    submission, workload, study, trial, status, reason ("": none); at the first evaluation at the target time_to_target
-    (training seconds, measured), paced_time_to_target, steps_to_target (batches drawn), eval_index_at_target (-1);
-    crossing_paced, crossing_measured, crossing_steps: when the metric crossed the target between evaluations and within
-    the budget; all six infinite where it never did; evaluations: an array with a row for each, (metric of the target,
-    paced seconds, measured seconds, steps); n_evals, last_paced, last_seconds, last_step, budget_seconds, budget_clock
-    (paced or measured, which the budget counts), target, metric and higher_is_better (None: unknown), positions (where
-    in its search space each hyperparameter lies, from 0 to 1), slowness (what the paced seconds of a committed entry
-    were divided by), slowness_error (the standard error of its logarithm), provisional, optimizer_state_bytes,
-    parameters, peak_memory_bytes, flags, machine, libraries, data_hash, finished_at, hyperparameters (a dict), path.
+    Columns: suite, suite_version, protocol (hash of what must be equal on one leaderboard, for each workload),
+    ruleset, submission, workload, study, trial, status, reason ("": none); at the first evaluation at the target
+    time_to_target (training seconds, measured), paced_time_to_target, steps_to_target (batches drawn),
+    eval_index_at_target (-1); crossing_paced, crossing_measured, crossing_steps: when the metric crossed the target
+    between evaluations and within the budget; all six infinite where it never did; evaluations: an array with a row
+    for each, (metric of the target, paced seconds, measured seconds, steps); n_evals, last_paced, last_seconds,
+    last_step, budget_seconds, budget_clock (paced or measured, which the budget counts), max_steps (None: no limit
+    but the budget), target, metric and higher_is_better (None: unknown), positions (where in its search space each
+    hyperparameter lies, from 0 to 1), slowness (what the paced seconds of a committed entry were divided by),
+    slowness_error (the standard error of its logarithm), provisional, optimizer_state_bytes, parameters,
+    peak_memory_bytes, flags, machine, libraries, data_hash, finished_at, hyperparameters (a dict), path.
 
     Raises `UsageError` where there is no trial, or one trial stands in two runs.
     """
@@ -132,6 +133,7 @@ def _row(folder: TrialFolder, protocols: list[tuple[dict[str, Any], str]]) -> Re
         "last_step": 0.0,
         "budget_seconds": spec.budget_seconds,
         "budget_clock": "measured",
+        "max_steps": spec.max_steps,
         "target": spec.workload.target,
         "provisional": spec.workload.provisional,
         "optimizer_state_bytes": None,

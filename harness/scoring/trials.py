@@ -7,6 +7,7 @@ Optional are
 - crossing_measured, crossing_paced, crossing_steps: when the target was crossed, between evaluations; without them the
   times of the first evaluation; evaluations and higher_is_better, from which crossings of other levels follow;
 - last_seconds, last_paced, last_step, budget_seconds and budget_clock (which of the clocks the budget counts);
+  max_steps (NaN: no limit but the budget);
 - status (one of `STATUSES`), flags (tuple of str), path (to name the trial by);
 - positions (dict: where in its range of the search space each hyperparameter lies, from 0 to 1);
 - suite, ruleset (together the leaderboard), protocol (equal for all trials of a workload that may be compared);
@@ -35,6 +36,7 @@ DEFAULTS = {
     "last_step": np.nan,
     "budget_seconds": np.nan,
     "budget_clock": "measured",
+    "max_steps": np.nan,
     "role": "base",
     "base_workload": "",
     "machine": None,

@@ -106,12 +106,11 @@ def test_mixed_machines_and_provisional_targets_are_noted() -> None:
 
 
 def test_trials_that_max_steps_has_ended_are_noted() -> None:
-    trials = with_status("budget_exhausted").assign(budget_seconds=100.0, last_seconds=120.0)
+    trials = with_status("budget_exhausted").assign(max_steps=None, last_step=30.0)
     assert not any("max_steps" in note for note in score_table(trials).notes)
-    note = "max_steps ended 1 of 8 trials before their budget: they count as missed"
-    assert note in score_table(trials.assign(last_seconds=90.0)).notes
-    paced = trials.assign(budget_clock="paced", last_paced=90.0)
-    assert note in score_table(paced).notes
+    assert not any("max_steps" in note for note in score_table(trials.assign(max_steps=31)).notes)
+    note = "max_steps=30 ended 1 of 8 trials: they count as missed"
+    assert note in score_table(trials.assign(max_steps=30)).notes
 
 
 @pytest.mark.parametrize(
