@@ -22,12 +22,17 @@ SEED = "3"
 
 @pytest.fixture(scope="module")
 def raced(tmp_path_factory):
-    """Results that were raced, and one of their entries verified."""
-    root = tmp_path_factory.mktemp("raced")
-    with pytest.MonkeyPatch.context() as patch:
-        race(root, patch)
-        assert main(["verify", f"{BOARD}/muon", "--seed", SEED]) == 0
-    return root
+    """Results that were raced, and one of their entries verified.
+
+    Its trials take a tenth of a second, and a busy machine may slow one of them for as long: then all is raced again.
+    """
+    for _ in range(3):
+        root = tmp_path_factory.mktemp("raced")
+        with pytest.MonkeyPatch.context() as patch:
+            race(root, patch)
+            if main(["verify", f"{BOARD}/muon", "--seed", SEED]) == 0:
+                return root
+    raise AssertionError("what was raced is challenged each time")
 
 
 @pytest.fixture
