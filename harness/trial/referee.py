@@ -72,7 +72,7 @@ def run_trial(
                     evaluation, ending = _evaluate(spec, arena, counters, finite)
                     folder.append(evaluation)
                 if ending is None and (stop() or _checkpoint_is_due(counters)):
-                    _checkpoint(trainee, folder, counters)
+                    _checkpoint(trainee, folder, counters, watch)
                     if meter is not None:
                         meter.lap()
                     if stop():
@@ -197,13 +197,17 @@ def _checkpoint_is_due(counters: Counters) -> bool:
     return counters.clock.seconds - counters.checkpoint_seconds >= CHECKPOINT_SECONDS
 
 
-def _checkpoint(trainee: TraineeProcess, folder: TrialFolder, counters: Counters) -> None:
-    """Store where trainee and referee stand, off the clock as long as it takes no longer than it must."""
+def _checkpoint(trainee: TraineeProcess, folder: TrialFolder, counters: Counters, watch: Watch) -> None:
+    """Store where trainee and referee stand, off the clock as long as it takes no longer than it must.
+
+    A large state takes long to write, and its trainee must be idle meanwhile.
+    """
     began = time.perf_counter()
     state = trainee.state_bytes(START_SECONDS)
     took = time.perf_counter() - began
     counters.checkpoint_seconds = counters.clock.seconds
-    folder.write_checkpoint(counters.to_json(), state)
-    if excess := checkpoint_excess(took, writing=time.perf_counter() - began - took):
-        counters.clock.add(excess)
+    with watch.idle():
         folder.write_checkpoint(counters.to_json(), state)
+        if excess := checkpoint_excess(took, writing=time.perf_counter() - began - took):
+            counters.clock.add(excess)
+            folder.write_checkpoint(counters.to_json(), state)

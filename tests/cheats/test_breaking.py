@@ -82,13 +82,13 @@ def test_a_breaking_submission_has_its_status_and_a_reason_in_a_line(
     "stubborn", ["pass", "signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pthread_sigmask(0, range(1, 65))"]
 )
 def test_a_submission_that_never_returns_is_hung_in_time(stubborn, arena, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(referee, "GRACE_SECONDS", 1.0)
+    monkeypatch.setattr(referee, "HUNG_FACTOR", 0.0)
+    monkeypatch.setattr(referee, "GRACE_SECONDS", 2.0)
     endless = AT_STEP.format(what=f"{stubborn}\n        while True: pass")
     began = time.monotonic()
-    result = run(endless, arena, tmp_path / "hangs", spec_with(budget_seconds=0.5))
-    if result.status != "budget_exhausted":  # the first ten steps took half a second: this machine is busy
-        assert result.status == "hung"
-        assert "within 2 s" in result.reason
+    result = run(endless, arena, tmp_path / "hangs", spec_with(budget_seconds=100.0))
+    assert result.status == "hung"
+    assert "within 2 s" in result.reason
     assert time.monotonic() - began < 30
 
 

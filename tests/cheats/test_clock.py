@@ -191,3 +191,37 @@ def test_training_while_the_state_is_written_is_on_the_clock(arena, tmp_path, mo
     result = run(slow_state, arena, tmp_path / "trial", spec_with(max_steps=20))
     assert result.status == "budget_exhausted"
     assert result.seconds > 1.0
+
+
+WORK_WHILE_THE_STATE_IS_WRITTEN = """
+import timetrial.harness.trial.channel as channel
+send_bytes = channel.Channel.send_bytes
+
+def send_and_work(self, payload):
+    send_bytes(self, payload)
+    x = torch.randn(64, 64)
+    while self.is_silent and not payload.startswith(b'{'):  # a message is JSON, a state is not
+        x = (x @ x).tanh()
+
+channel.Channel.send_bytes = send_and_work
+"""
+
+
+@pytest.mark.parametrize(
+    ("after", "status"), [("", "budget_exhausted"), (WORK_WHILE_THE_STATE_IS_WRITTEN, "disqualified")]
+)
+def test_computing_while_a_large_state_is_written_disqualifies(after, status, ran, monkeypatch) -> None:
+    from timetrial.harness.records.files import TrialFolder
+    from timetrial.harness.trial import referee
+
+    def write_for_long(*given):
+        write(*given)
+        time.sleep(0.3)
+
+    write = TrialFolder.write_checkpoint
+    monkeypatch.setattr(referee, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(TrialFolder, "write_checkpoint", write_for_long)
+    result, _ = ran(HONEST + after, spec_with(max_steps=40))
+    assert result.status == status, result.reason
+    if status == "disqualified":
+        assert "off the clock" in result.reason
