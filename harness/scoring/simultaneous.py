@@ -41,7 +41,8 @@ def compare_all(log_times: Sequence[Array], errors: Sequence[Array] | None = Non
     Who may be the best is a smaller question: only that nobody seems faster than the one who is. So for each submission
     q is the quantile of the largest of its own statistics, against all others, drawn from a normal distribution with
     the jackknife's covariances, and it is excluded where one of its t tests rejects at the level 1 - Phi(q) (multiple
-    comparisons with the best, Hsu 1984).
+    comparisons with the best, Hsu 1984). The few studies of a single workload know too few directions for that
+    distribution, so q is no less than that of independent submissions of equal variance (Dunnett 1955).
     """
     count = log_times[0].shape[1]
     squares = np.square(np.zeros((len(log_times), count)) if errors is None else errors)
@@ -62,7 +63,8 @@ def compare_all(log_times: Sequence[Array], errors: Sequence[Array] | None = Non
     chance = special.stdtr(freedom, -_standardised(difference, total))
     shared = np.diag(np.sqrt(squares.sum(axis=0)) / len(log_times))
     largest = _largest_of_each(np.concatenate([*pieces, shared]), total)
-    level = special.ndtr(-np.quantile(largest, CONFIDENCE, axis=0))
+    quantile = np.maximum(np.quantile(largest, CONFIDENCE, axis=0), _quantile_of_independent(count))
+    level = special.ndtr(-quantile)
     return Comparisons(faster, ~(chance < level).any(axis=0))
 
 
@@ -84,6 +86,14 @@ def _quantiles_of_the_range(count: int) -> Array:
     ranges = np.ptp(generator.standard_normal((draws, count)), axis=1)
     spreads = [np.sqrt(generator.chisquare(1 / x, draws) * x) if x else 1.0 for x in _INVERSE_FREEDOM]
     return np.array([np.quantile(ranges / spread, CONFIDENCE) for spread in spreads])
+
+
+@cache
+def _quantile_of_independent(count: int) -> float:
+    """Draw the quantile of the largest standardised difference of one to `count` - 1 others, all independent."""
+    draws = int(np.clip(1e7 / count, DRAWS, RANGES))
+    drawn = np.random.default_rng(0).standard_normal((draws, count))
+    return float(np.quantile((drawn[:, 1:].max(axis=1) - drawn[:, 0]) / np.sqrt(2), CONFIDENCE))
 
 
 def _pair_variances(piece: Array) -> Array:
