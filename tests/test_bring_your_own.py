@@ -3,9 +3,11 @@
 import importlib.util
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from tests.harness.trial import tiny
 from tests.requirements import lacks
 from timetrial.harness import cli
 from timetrial.harness.planning.catalogue import hash_source
@@ -187,3 +189,13 @@ def test_a_workload_that_does_not_conform_is_told_what_is_wrong(check):
     kind = workload_class("digits.py:Digits", "import torch\n" + DIGITS.replace(right, wrong, 1))
     problems = {found.check: found.problem for found in check_workload(kind(), DataSource())}
     assert said in (problems[check] or ""), problems
+
+
+def test_the_class_of_a_workload_that_is_a_file_is_found_by_what_needs_no_target():
+    from timetrial.harness.judging.targets import kind_of, without_target
+    from timetrial.harness.planning.spec import UNREACHABLE, WorkloadSpec
+
+    workload = WorkloadSpec("digits", "digits.py:Digits", {}, 0.9, 60, 60, 20, text=DIGITS)
+    assert kind_of(workload).metric == "accuracy"
+    spec = replace(tiny.SPEC, workload=workload)
+    assert without_target(spec).workload.target == UNREACHABLE[True]

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from timetrial.harness.records.files import Result
 
 EXAMPLE = "timetrial check adamw --suite quickstart        timetrial check --workload ./mine.py"
-UNREACHABLE = {True: 1e9, False: 1e-9}
-"""A target that no trial reaches, where higher is better and where it is not."""
 STEPS = 20
 """Batches on every workload, with an evaluation in the middle."""
 
@@ -110,7 +108,7 @@ def _workload_lines(options: argparse.Namespace) -> Iterator[Line]:
     """Run the conformance checks, and a short trial through the real referee."""
     from pathlib import Path
 
-    from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
+    from timetrial.harness.planning.spec import UNREACHABLE, TrialSpec, WorkloadSpec
     from timetrial.harness.planning.suite_file import find_implementation
     from timetrial.harness.rules.conformance import check_workload
     from timetrial.harness.rules.probe import run_briefly

@@ -98,6 +98,8 @@ def main(options: argparse.Namespace) -> int:
 
 def read_values(given: list[str]) -> dict[str, dict[str, Any]]:
     """Read `mine.NAME=VALUE` and `reference.NAME=VALUE`; raises `UsageError` for anything else."""
+    from yaml import YAMLError, safe_load
+
     from timetrial.harness.planning.search_space import parse_hyperparameters
 
     found: dict[str, dict[str, Any]] = {"mine": {}, "reference": {}}
@@ -106,9 +108,10 @@ def read_values(given: list[str]) -> dict[str, dict[str, Any]]:
         side, _, key = name.partition(".")
         if side not in found or not key or not value:
             raise UsageError(f"--set {word}: write mine.NAME=VALUE or reference.NAME=VALUE")
-        from yaml import safe_load
-
-        found[side][key] = float(value) if _is_number(value) else safe_load(value)
+        try:
+            found[side][key] = float(value) if _is_number(value) else safe_load(value)
+        except YAMLError:
+            raise UsageError(f"--set {word}: {value} is no value: give a number, a word or a list") from None
     return {side: parse_hyperparameters(values, f"--set {side}") for side, values in found.items()}
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from timetrial.harness import UsageError
 
 EXAMPLE = "timetrial price results/mini/external --output prices.json data_root=DIR"
+TAKEN = ("ruleset", "device", "executor", "executor.threads", "data_root")
+"""Keys that price something else: all others say what the board was."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +40,8 @@ def main(options: argparse.Namespace) -> int:
     run = find_run(str(committed) if committed.is_dir() and "/" not in options.board else options.board)
     asked = [word.partition("=")[2] for word in options.overrides if word.startswith("ruleset=")]
     config = compose(["submission=adamw", *options.overrides], RUN_ONLY)
+    if refused := sorted({word.lstrip("+~").partition("=")[0] for word in options.overrides} - set(TAKEN)):
+        raise UsageError(f"{refused[0]}=: that is as it was on the board; timetrial price takes {', '.join(TAKEN)}")
     place = read_place(config)
     if place.resources is not None:
         raise UsageError("executor=slurm: prices are of the machine that this runs on; run it there with srun")
@@ -80,7 +84,7 @@ def main(options: argparse.Namespace) -> int:
                     f"{speed.value:.2f}x" if speed else "-",
                     f"{was.value:.2f}x" if was else "-",
                     f"{cost_ratio(found, name):.2f}x",
-                    "-" if name == REFERENCE else "never" if even is None else f"{even:.2f}x",
+                    "-" if name == REFERENCE else in_words(even),
                 )
             )
         )
@@ -94,8 +98,12 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
+def in_words(break_even: float | None) -> str:
+    return "never" if break_even is None else "at any price" if break_even == float("inf") else f"{break_even:.2f}x"
+
+
 def _row(cells: tuple[object, ...]) -> str:
-    return "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, (9, 5, 22, 13, 7, 17, 10), strict=True)).rstrip()
+    return "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, (9, 5, 22, 13, 7, 17, 12), strict=True)).rstrip()
 
 
 def _name(place) -> str:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from timetrial.harness.scoring import Leaderboard
 
-SUMMARY = "print scores with confidence intervals"
 EXAMPLE = "timetrial score quickstart --format csv > scores.csv"
 FORMATS = ("table", "json", "csv")
 PIPED_WIDTH = 200

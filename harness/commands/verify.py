@@ -36,7 +36,8 @@ def main(options: argparse.Namespace) -> int:
     seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
     trials = draw_trials(entry, options.studies, seed)
     drawn = ", ".join(str(study) for study in sorted({trial.read_spec().study for trial in trials}))
-    folder = places.RUNS / f"verify-{entry.suite}-{entry.ruleset}-{entry.submission}-{seed}"
+    times = len(entry.verifications()) + 1  # a new one each time, so that nothing is counted twice
+    folder = places.RUNS / f"verify-{entry.suite}-{entry.ruleset}-{entry.submission}-{seed}-{times}"
     print(f"seed {seed} draws study {drawn} of {entry.submission}: {len(trials)} trials, in {folder}", file=sys.stderr)
     data_root = options.data_root or os.environ.get("TIMETRIAL_DATA_ROOT")
     verification = verify(entry, trials, seed, folder, data_root)

@@ -17,6 +17,7 @@ from timetrial.harness.report.validity import agreement_of, conclusion
 from timetrial.harness.scoring import Leaderboard
 from timetrial.harness.scoring.leaderboard import Standing
 from timetrial.harness.scoring.present import percent, separated_in_words, significant, with_interval
+from timetrial.harness.scoring.trials import crossing_column
 from timetrial.harness.scoring.validity import ALGOPERF, read_published
 
 
@@ -123,13 +124,13 @@ def memory(board: Board, submission: str) -> str:
 def reached(board: Board, submission: str, workload: str = "") -> str:
     """The trials that reached their target, on one workload or on all."""
     rows = _rows(board, submission, workload)
-    return f"{(rows['status'] == 'target_reached').sum()} of {len(rows)}"
+    return f"{_is_hit(board, rows).sum()} of {len(rows)}"
 
 
 def studies(board: Board, submission: str, workload: str) -> str:
     """The studies in which a trial reached the target of a workload."""
     rows = _rows(board, submission, workload)
-    reached = (rows["status"] == "target_reached").groupby(rows["study"]).any()
+    reached = _is_hit(board, rows).groupby(rows["study"]).any()
     return f"{reached.sum()} of {len(reached)}"
 
 
@@ -166,7 +167,7 @@ def drawn(board: Board, submission: str, workload: str, hyperparameters: str, en
     """
     rows = _rows(board, submission, workload)
     if which != "all":
-        rows = rows[(rows["status"] == "target_reached") == {"reached": True, "missed": False}[which]]
+        rows = rows[_is_hit(board, rows) == {"reached": True, "missed": False}[which]]
     points = [board.folders[path].read_spec().hyperparameters for path in rows["path"]]
     values = [math.prod(point[name] for name in hyperparameters.split("*")) for point in points]
     return f"{ {'least': min, 'most': max}[end](values):.2g}"
@@ -206,6 +207,11 @@ def _rows(board: Board, submission: str, workload: str = "") -> pd.DataFrame:
     if rows.empty:
         raise LookupError(f"trials of {submission} {workload}".strip())
     return rows
+
+
+def _is_hit(board: Board, rows: pd.DataFrame) -> pd.Series:
+    """Say which trials crossed their target within the budget, by the board's clock: those that its scores count."""
+    return rows[crossing_column(board.scores.clock)] < math.inf
 
 
 def _seconds_per_step(rows: pd.DataFrame) -> pd.Series:

@@ -15,7 +15,7 @@ import numpy as np
 from timetrial.harness import UsageError
 from timetrial.harness.judging.exponent import Fit, Rung, drift, fit, mean_ratio
 from timetrial.harness.judging.pairs import name_of
-from timetrial.harness.judging.targets import SHARE, best_so_far, without_target
+from timetrial.harness.judging.targets import SHARE, best_so_far, kind_of, without_target
 from timetrial.harness.judging.tuning import TUNING_STUDY
 from timetrial.harness.planning.catalogue import SubmissionFolder, find_submission
 from timetrial.harness.planning.places import RUNS
@@ -29,7 +29,6 @@ from timetrial.harness.runs.execute import Place, run_to_end
 from timetrial.harness.runs.folder import RunFolder
 from timetrial.harness.scoring.jackknife import Estimate
 from timetrial.harness.trial.arena import make_workload
-from timetrial.harness.workload import workload_class
 
 RATE = "learning_rate"
 RATES = (-1, 0, 1)
@@ -94,7 +93,7 @@ def climb(
     ]
     run_to_end(run, plan, place)
     rungs, targets = [], {}
-    higher = workload_class(base.implementation).higher_is_better
+    higher = kind_of(base).higher_is_better
     for value in values:
         pilot = run.trial(trial(submissions[0], value, TUNING_STUDY, chosen[submissions[0], value].power))
         steps, _, best = best_so_far(pilot, workloads[value])
@@ -148,7 +147,7 @@ def at(workload: WorkloadSpec, axis: str, value: float) -> WorkloadSpec:
     `horizon` multiplies the step hint. Another batch size changes steps and evaluation points so that the examples stay
     the same. Everything else is a size of the workload. Raises `UsageError` where it has no such size.
     """
-    named = replace(workload, name=f"{workload.name}_{axis}_{value:g}")
+    named = replace(workload, name=f"{workload.name}_{axis}_{repr(value).removesuffix('.0')}")
     if axis == HORIZON:
         return replace(named, step_hint=max(1, round(workload.step_hint * value)))
     usual = make_workload(workload, None)
@@ -199,7 +198,7 @@ def best_rate(scores: Mapping[int, float]) -> Best:
     known = {power: score if np.isfinite(score) else -np.inf for power, score in scores.items()}
     power = max(known, key=lambda one: (known[one], -abs(one)))
     around = [known.get(power - 1, np.nan), known[power], known.get(power + 1, np.nan)]
-    inside = not np.isnan(around).any()
+    inside = bool(np.isfinite(known[power])) and not np.isnan(around).any()
     if not np.isfinite(around).all():
         return Best(power, float(power), inside)
     left, middle, right = around
@@ -237,8 +236,9 @@ def _search(
 def _edges(scores: Mapping[int, float]) -> Iterator[int]:
     best = best_rate(scores)
     if not best.inside:
-        step = 1 if best.power == max(scores) else -1
-        yield from (best.power + step, best.power + 2 * step)
+        step = 1 if best.power == max(scores) else -1  # where all have diverged, to smaller rates
+        edge = max(scores) if step == 1 else min(scores)
+        yield from (edge + step, edge + 2 * step)
 
 
 def _score(folder: TrialFolder, workload: WorkloadSpec) -> float:
@@ -246,17 +246,21 @@ def _score(folder: TrialFolder, workload: WorkloadSpec) -> float:
     steps, _, best = best_so_far(folder, workload)
     if folder.read_result().status != "budget_exhausted" or not len(best):
         return float("nan")
-    sign = 1.0 if workload_class(workload.implementation).higher_is_better else -1.0
+    sign = 1.0 if kind_of(workload).higher_is_better else -1.0
     return sign * float(np.interp(SHARE * steps[-1], steps, best))
 
 
 def _crossing(folder: TrialFolder, workload: WorkloadSpec, target: float, clock: str) -> tuple[float, bool]:
-    """Give when a trial crossed the target, and whether it never did: then the end of its plan."""
+    """Give when a trial crossed the target, and whether it never did: then the end of its plan, at the pace that it had
+    where it diverged before."""
     curve = curve_of(folder.read_evaluations())
-    metric = workload_class(workload.implementation)
+    metric = kind_of(workload)
     column = list(CLOCKS).index(clock)
     array = np.column_stack([curve.values[:, curve.metrics.index(metric.metric)], curve.clocks])
     time = float(crossings(array[None], target, metric.higher_is_better)[0, column])
     if np.isnan(curve.clocks[-1, column]):
         raise UsageError(f"--clock {clock}: the records of {folder.path} do not have it: choose measured or steps")
-    return (float(curve.clocks[-1, column]), True) if np.isinf(time) else (time, False)
+    if np.isfinite(time):
+        return time, False
+    steps = curve.clocks[-1, list(CLOCKS).index("steps")]
+    return float(curve.clocks[-1, column] * max(1.0, folder.read_spec().max_steps / steps)), True

@@ -22,7 +22,8 @@ TUNING_STUDY = 90_000
 def plan_tuning(config: Mapping[str, Any], submissions: Sequence[str], points: int, place: Place) -> list[TrialSpec]:
     """List the trials of the first `points` points of each search space, one study.
 
-    Raises `UsageError` for a submission without a search space.
+    Raises `UsageError` for a submission without a search space, or with a list of fewer points: both sides search as
+    much.
     """
     workloads = select_workloads(config)
     arms = []
@@ -30,6 +31,8 @@ def plan_tuning(config: Mapping[str, Any], submissions: Sequence[str], points: i
         space = find_submission(name).search_space
         if space is None:
             raise UsageError(f"--tune {points}: submission {name!r} has no search_space: leave --tune out")
+        if 0 < len(space.points) < points:
+            raise UsageError(f"--tune {points}: submission {name!r} lists {len(space.points)} points: tune no more")
         arms += [Arm(name, name, {w.name: values for w in workloads}) for values in space.draw(0, points)]
     return plan_arms(config, arms, [TUNING_STUDY], place)
 

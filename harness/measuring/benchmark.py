@@ -36,7 +36,7 @@ from timetrial.harness.planning.environment import choose_device, describe_machi
 from timetrial.harness.planning.places import RESULTS
 from timetrial.harness.planning.plan import make_plan
 from timetrial.harness.planning.source import Source, read_source
-from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.planning.spec import NO_BUDGET, UNREACHABLE, TrialSpec
 from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.runs.folder import RunFolder
 from timetrial.harness.runs.local import slots_and_threads
@@ -46,9 +46,6 @@ REPETITIONS = 9
 STRETCHES = 3
 """Evaluation points of a measured trial; steps are timed from one to the next."""
 SLOT_STUDIES = 2
-UNREACHABLE = {True: 1e9, False: 1e-9}
-NO_BUDGET = 1000.0
-"""Seconds that no trial here takes. No more, since an evaluation costs a ten-thousandth of the budget at least."""
 LOOPS = ("hand", "bare")
 """The loop with batches and schedule, and the one without."""
 

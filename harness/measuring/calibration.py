@@ -21,7 +21,7 @@ from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.environment import choose_device
 from timetrial.harness.planning.places import CLONE, RESULTS, RUNS
 from timetrial.harness.planning.plan import data_kind, select_workloads
-from timetrial.harness.planning.spec import TrialSpec, WorkloadSpec
+from timetrial.harness.planning.spec import NO_BUDGET, UNREACHABLE, TrialSpec, WorkloadSpec
 from timetrial.harness.rules.probe import run_briefly
 from timetrial.harness.runs.folder import RunFolder
 from timetrial.harness.runs.local import run_locally, slots_and_threads
@@ -44,10 +44,6 @@ UNCALIBRATED = {"target": 1.0, "budget_seconds": 1.0, "step_hint": 1, "eval_ever
 """What stands for numbers that an entry of a suite does not have yet."""
 PROBE_STEPS, EVALUATIONS = 40, 25
 """Steps to time AdamW with, and the evaluations of a step hint."""
-UNREACHABLE = {True: 1e9, False: 1e-9}
-"""A target that no trial reaches, for metrics where higher is better and where it is not."""
-NO_BUDGET = 1000.0
-"""Seconds that no trial takes. No more, since an evaluation costs a ten-thousandth of the budget at least."""
 SLOWEST = 20.0
 """The same where it is said how long a tuned AdamW takes, as a multiple of that."""
 

@@ -25,16 +25,13 @@ from timetrial.harness.planning.configuration import compose
 from timetrial.harness.planning.environment import describe_machine
 from timetrial.harness.planning.places import RESULTS, RUNS
 from timetrial.harness.planning.plan import make_plan
-from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.planning.spec import NO_BUDGET, UNREACHABLE, TrialSpec
 from timetrial.harness.runs.folder import RunFolder
 from timetrial.harness.runs.local import run_locally, slots_and_threads
 from timetrial.harness.runs.progress_bar import Progress
 from timetrial.harness.runs.slot import SlotAssignment
 
 CONDITIONS = ("quiet", "loaded", "quiet, concurrent pacer", "loaded, concurrent pacer")
-UNREACHABLE = {True: 1e9, False: 1e-9}
-NO_BUDGET = 1000.0
-"""Seconds that no trial here takes. No more, since an evaluation costs a ten-thousandth of the budget at least."""
 CONCURRENT_SHARE = 0.05
 """Of a core, for a pacer that runs beside the trials."""
 BLOCK = 3

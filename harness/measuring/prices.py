@@ -22,7 +22,7 @@ from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.environment import describe_machine
 from timetrial.harness.planning.source import Source, read_source
-from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.planning.spec import NO_BUDGET, UNREACHABLE, TrialSpec
 from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.records.pace import charged_seconds
 from timetrial.harness.runs.execute import Place
@@ -38,8 +38,6 @@ FEW_EXAMPLES = 64
 """To validate and test on, which no price depends on."""
 BETWEEN = 2
 """Submissions between two turns of the reference."""
-UNREACHABLE = {True: 1e9, False: 1e-9}
-NO_BUDGET = 1000.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def winners(trials: pd.DataFrame, specs: Mapping[str, TrialSpec], skipped: dict[
     for name, rows in trials.sort_values(["crossing_steps", "study", "trial"]).groupby("submission", observed=True):
         try:
             folder = find_submission(str(name))
-            source = read_source(folder.name, folder.source_files())
+            source = read_source(folder.name, folder.source_files(), folder.imports)
         except UsageError as error:
             skipped[str(name)] = str(error)
             continue
@@ -126,7 +124,7 @@ def measure_prices(
 
 def _short(spec: TrialSpec, place: Place) -> TrialSpec:
     """Change a trial into a few stretches on this machine, that neither target nor budget ends."""
-    target = UNREACHABLE[workload_class(spec.workload.implementation).higher_is_better]
+    target = UNREACHABLE[workload_class(spec.workload.implementation, spec.workload.text).higher_is_better]
     sizes = spec.workload.sizes | {"validation_examples": FEW_EXAMPLES, "test_examples": FEW_EXAMPLES}
     workload = replace(
         spec.workload, sizes=sizes, target=target, test_target=None, eval_every=STRETCH, pace_seconds=1.0

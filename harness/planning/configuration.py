@@ -10,10 +10,8 @@ from timetrial.harness import UsageError
 from timetrial.harness.planning.places import CONFIGS
 from timetrial.harness.planning.suite_file import is_suite_file, read_suite
 
-RULESETS = ("external", "self_tuning")
-
-RUN_ONLY = ("run", "reference", "reference_studies")
-"""Keys of `timetrial run` alone: other verbs name their runs and choose their references themselves."""
+RUN_ONLY = ("run", "reference", "reference_studies", "ruleset.studies", "ruleset.trials", "space")
+"""Keys of `timetrial run` alone: other verbs name their runs, and choose references, trials and values themselves."""
 
 
 def options(group: str) -> list[str]:
@@ -24,8 +22,8 @@ def options(group: str) -> list[str]:
 def compose(overrides: list[str], refused: Collection[str] = ()) -> dict[str, Any]:
     """Compose the configuration of `timetrial run` from Hydra overrides such as `suite=mini`.
 
-    Raises `UsageError` for an override that Hydra does not take, with its reason in a line, and for one of a key that
-    is `refused` since it would change nothing.
+    Raises `UsageError` for an override that Hydra does not take, with its reason in a line, and for one of a key, or
+    in a group, that is `refused` since it would change nothing.
     """
     import hydra  # 0.3 s to import, which `--help` need not pay
     from hydra.errors import HydraException
@@ -35,7 +33,8 @@ def compose(overrides: list[str], refused: Collection[str] = ()) -> dict[str, An
     for override in overrides:
         if "=" not in override:
             raise UsageError(f"{override!r} is no override: write key=value, such as suite=mini")
-        if override.lstrip("+~").partition("=")[0] in refused:
+        key = override.lstrip("+~").partition("=")[0]
+        if key in refused or key.partition(".")[0] in refused:
             raise UsageError(f"{override}: only timetrial run takes this; leave it out, it would change nothing here")
     overrides = [_stored(override) for override in overrides]
     try:

@@ -26,6 +26,11 @@ INCOMPLETE = ("out_of_memory", "crashed", "disqualified", *UNFINISHED)
 EXECUTIONS = ("eager", "compiled", "graphed")
 """How the training loss and its gradients may be computed: see `harness/trial/execution.py`."""
 
+UNREACHABLE = {True: 1e9, False: 1e-9}
+"""A target that no trial reaches, for metrics where higher is better and where it is not."""
+NO_BUDGET = 1000.0
+"""Seconds that no short trial takes. No more, since an evaluation costs a ten-thousandth of the budget at least."""
+
 
 @dataclass(frozen=True)
 class WorkloadSpec:

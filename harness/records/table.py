@@ -257,7 +257,8 @@ def _add_crossings(trials: list[Read]) -> None:
             if not found[row["budget_clock"]] > spec.budget_seconds:
                 crossed = found
         elif row["status"] == "target_reached":  # no metric is known: the evaluation's own time
-            crossed = {"measured": row["time_to_target"], "steps": row["steps_to_target"], "paced": float("nan")}
+            first = (row["paced_time_to_target"], row["time_to_target"], row["steps_to_target"])
+            crossed = dict(zip(("paced", "measured", "steps"), first, strict=True))
         row |= {f"crossing_{clock}": time for clock, time in crossed.items()}
         row |= {"evaluations": arrays[i], **_named(metric)}
 

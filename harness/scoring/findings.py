@@ -96,7 +96,7 @@ def notes_on(
             notes.append(f"speed-ups are over a reference without a tuning certificate: {reference} {reasons}")
         if standings[0].score.low is None:
             notes.append("no intervals: some workload was run in one study only, which says nothing about spread")
-    notes += _drift(trials)
+    notes += _drift(trials) if clock == "paced" else []
     notes += _cut_short(trials)
     notes += [] if rules.algoperf else _fewer_studies(trials)
     machines = sorted(trials["machine"].dropna().unique())

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from timetrial.harness.planning.spec import INCOMPLETE
 from timetrial.harness.records.crossing import CLOCKS, crossings, padded
 from timetrial.harness.scoring.best_of_k import Array
 
@@ -10,7 +11,9 @@ RUNGS = 7
 
 
 def times_on_the_way(trials: pd.DataFrame, clock: str, anchor: str) -> Array | None:
-    """Find when each of the prepared trials of one workload crossed each rung: (N, `RUNGS`), inf where it never did.
+    """Find when each of the prepared trials of one workload crossed each rung: (N, `RUNGS`).
+
+    Infinite where it never did, or ended as one of `INCOMPLETE`, whatever it had reached before.
 
     The rungs are those of the `anchor`, which is the reference where it is there: of its trials that reach the target,
     the median of the best metric so far at 1/8, 2/8 ... 7/8 of the steps from the first evaluation to the crossing.
@@ -26,7 +29,9 @@ def times_on_the_way(trials: pd.DataFrame, clock: str, anchor: str) -> Array | N
         return None
     array = padded(list(trials["evaluations"]))
     column = list(CLOCKS).index(clock)
-    return np.stack([crossings(array, level, higher)[:, column] for level in levels], axis=1)
+    times = np.stack([crossings(array, level, higher)[:, column] for level in levels], axis=1)
+    times[trials["status"].isin(INCOMPLETE).to_numpy()] = np.inf
+    return times
 
 
 def rungs(evaluations: list[Array], crossing_steps: Array, target: float, higher_is_better: bool) -> Array | None:

@@ -5,6 +5,7 @@ price, and a miss counts as the price of the steps that the budget has bought th
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -83,7 +84,7 @@ def priced(trials: pd.DataFrame, prices: Mapping[str, Mapping[str, float]]) -> p
     ]
     trials = trials.assign(cost=cost)
     unpriced = set(trials.loc[trials["cost"].isna(), "submission"])
-    trials = trials[~trials["submission"].isin(unpriced)].copy()
+    trials = trials[~trials["submission"].isin(unpriced)].assign(slowness=1.0, slowness_error=0.0)  # steps have none
     bought = trials["last_paced"].where(trials["budget_clock"] == "paced", trials["last_seconds"])
     trials["last_paced"], trials["budget_clock"] = bought, "paced"  # so that a budget is what it buys the reference
     trials["last_seconds"] = trials["last_step"] * trials["cost"]
@@ -119,8 +120,9 @@ def score_at(trials: pd.DataFrame, prices: Prices, allow_incomplete: bool = Fals
 def break_even(trials: pd.DataFrame, prices: Prices, submission: str, board: Leaderboard) -> float | None:
     """Find by which factor the price of a submission's step may change until it is as fast as the reference.
 
-    Above 1: its step may cost so many times as much. Below: it must cost so much less. None where no factor does it,
-    since misses, which count as the budget, do not become hits.
+    Above 1: its step may cost so many times as much; infinite where it is faster at any price, since it reaches what
+    the reference misses. Below: it must cost so much less. None where no factor does it, since its own misses, which
+    count as the budget, do not become hits.
     """
     here = prepare_trials(priced(trials, prices.seconds))
 
@@ -134,6 +136,8 @@ def break_even(trials: pd.DataFrame, prices: Prices, submission: str, board: Lea
 
     goal = mean_log_time(board.reference, 1.0)
     low, high = (mean_log_time(submission, factor) - goal for factor in FACTORS)
+    if low < 0 and high <= 0:
+        return math.inf
     if not low < 0 < high:
         return None
     return float(np.exp(brentq(lambda log: mean_log_time(submission, np.exp(log)) - goal, *np.log(FACTORS), xtol=1e-4)))

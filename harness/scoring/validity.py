@@ -164,9 +164,10 @@ def _studies(trials: "pd.DataFrame", board: "Leaderboard", names: list[str], wor
 
 
 def _speeds(studies: list[list[Array]], chosen: Array, k: int) -> Array:
-    """Compute the negative expected log time of the best of `k` trials of the `chosen` studies, (S,)."""
+    """Compute the negative expected log time of the best of `k` trials of the `chosen` studies, (S,): nan for a
+    submission that ran in none of them."""
     pooled = [np.sort(np.concatenate(own)) for own in zip(*(studies[study] for study in chosen), strict=True)]
-    return -np.array([weights(len(times), k) @ times for times in pooled])
+    return -np.array([weights(len(times), k) @ times if len(times) else np.nan for times in pooled])
 
 
 def _estimate(value: float, drawn: list[float]) -> Estimate:

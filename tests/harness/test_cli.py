@@ -62,7 +62,14 @@ def test_the_steps_of_a_ladder_are_its_own(capsys):
         ["calibrate", "suite=mini"],
     ],
 )
-@pytest.mark.parametrize("override", ["run=mine", "reference=muon", "+reference_studies=2"])
+@pytest.mark.parametrize(
+    "override", ["run=mine", "reference=muon", "+reference_studies=2", "ruleset.studies=2", "+space.lr=1"]
+)
 def test_a_key_that_would_change_nothing_is_refused(words, override, capsys):
     assert main([*words, override]) == 2
     assert f"{override}: only timetrial run takes this" in capsys.readouterr().err
+
+
+def test_a_price_is_of_the_board_as_it_is(capsys):
+    assert main(["price", "results/mini/self_tuning", "workloads=[small_gpt]"]) == 2
+    assert "workloads=: that is as it was on the board; timetrial price takes ruleset" in capsys.readouterr().err

@@ -99,6 +99,16 @@ def test_steps_that_were_changed_with_their_hashes_pass_a_reader_and_not_a_re_ru
     assert "an evaluation at step 10 is recorded, and is at step 20 when run again" in capsys.readouterr().out
 
 
+def test_the_same_seed_again_runs_the_same_trials_again(entry, root):
+    for times in (1, 2):
+        assert main(["verify", f"{BOARD}/muon", "--seed", "11"]) == 0
+        folders = list((root / "runs").glob("verify-*-11-*"))
+        assert len(folders) == times and all(list(folder.rglob("result.json")) for folder in folders)
+    one, other = entry.verifications()[-2:]
+    assert [rerun.trial for rerun in one.trials] == [rerun.trial for rerun in other.trials]
+    assert one.trials[0].measured_seconds_per_step != other.trials[0].measured_seconds_per_step
+
+
 def test_records_that_are_not_whole_are_not_run_at_all(entry, capsys):
     tamper(entry.trials_file, '"wall_seconds":', '"wall_seconds":1')
     assert main(["verify", f"{BOARD}/muon"]) == 1

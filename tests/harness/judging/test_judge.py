@@ -9,12 +9,14 @@ import pytest
 from tests.harness.judging.paired import HANDICAPPED, OVERRIDES, PLAIN, config_and_place, write_submissions
 from timetrial.harness import UsageError, cli
 from timetrial.harness.judging import pairs, verdict
+from timetrial.harness.judging.pairs import Arm, plan_arms
 from timetrial.harness.judging.targets import set_target
 from timetrial.harness.judging.tuning import TUNING_STUDY, plan_tuning, tune
 from timetrial.harness.judging.verdict import Question, check, confirm, judge
 from timetrial.harness.planning import catalogue
 from timetrial.harness.planning.plan import select_workloads
 from timetrial.harness.records.table import read_trials
+from timetrial.harness.runs.execute import run_to_end
 from timetrial.harness.runs.folder import RunFolder
 from timetrial.harness.trial.arena import make_workload
 
@@ -25,7 +27,9 @@ pytestmark = pytest.mark.timeout(900)  # trials take seconds on a quiet machine,
 def folder(tmp_path_factory):
     """A folder of submissions and one of runs, in place of the clone's."""
     path = tmp_path_factory.mktemp("judge")
-    write_submissions(path / "submissions", plain=PLAIN, handicapped=HANDICAPPED, broken="raise RuntimeError('no')")
+    write_submissions(
+        path / "submissions", plain=PLAIN, twin=PLAIN, handicapped=HANDICAPPED, broken="raise RuntimeError('no')"
+    )
     patch = pytest.MonkeyPatch()
     patch.setattr(catalogue, "SUBMISSIONS", path / "submissions")
     patch.setattr(verdict, "RUNS", path / "runs")
@@ -47,15 +51,26 @@ def test_a_handicap_of_a_half_is_found_in_the_fewest_pairs_and_measured(answer):
     assert answer.misses == {"small_gpt": (0, 0)}
 
 
-def test_both_arms_of_a_study_start_at_the_same_weights_and_see_the_same_batches(answer):
-    run = RunFolder(verdict.RUNS / answer.run.rpartition("/")[2])
-    first = {}
-    for trial in run.trials():
-        spec = trial.read_spec()
-        first.setdefault(spec.study, []).append(trial.read_evaluations()[0].train)
-    seen = [metrics[0] for metrics in first.values()]
-    assert len({json.dumps(metrics) for metrics in seen}) == len(seen), "studies differ"
-    assert all(len(metrics) == 2 for metrics in first.values())
+def test_both_arms_of_a_study_start_at_the_same_weights_and_see_the_same_batches(folder, tmp_path):
+    config, place = config_and_place("max_steps=10")
+    values = {"small_gpt": {"learning_rate": 0.003}}
+    plan = plan_arms(config, [Arm("plain", "plain", values), Arm("twin", "twin", values)], [0, 1], place)
+    run = RunFolder(tmp_path / "arms")
+    run_to_end(run, plan, place)
+    plain, twin, other_plain, other_twin = [run.trial(spec).read_evaluations()[0].train for spec in plan]
+    assert plain == twin and other_plain == other_twin
+    assert plain != other_plain
+
+
+def test_both_sides_search_the_same_number_of_points(folder):
+    write_submissions(folder / "submissions", listed=PLAIN)
+    file = folder / "submissions" / "listed" / "submission.yaml"
+    points = f"search_space: [{', '.join(f'{{learning_rate: 0.00{i}}}' for i in range(1, 6))}]"
+    file.write_text("\n".join(points if "search_space" in line else line for line in file.read_text().splitlines()))
+    config, place = config_and_place()
+    with pytest.raises(UsageError, match="--tune 6: submission 'listed' lists 5 points: tune no more"):
+        plan_tuning(config, ["plain", "listed"], 6, place)
+    assert len(plan_tuning(config, ["plain", "listed"], 4, place)) == 8
 
 
 def test_the_same_command_goes_on_and_repeats_no_trial(answer, folder, capsys):
@@ -165,3 +180,8 @@ def test_a_number_is_not_set_to_a_text(folder):
     config, _ = config_and_place()
     with pytest.raises(UsageError, match="learning_rate=abc: give a number"):
         pairs.own_values("plain", select_workloads(config), {"learning_rate": "abc"})
+
+
+def test_a_value_that_cannot_be_read_is_refused_in_a_line(folder, capsys):
+    assert cli.main(["judge", "plain", "--set", "mine.learning_rate=["]) == 2
+    assert "--set mine.learning_rate=[: [ is no value" in capsys.readouterr().err

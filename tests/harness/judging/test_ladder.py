@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,6 +84,39 @@ def test_the_best_rate_is_the_top_of_a_parabola_and_inside_only_between_worse_on
     assert best_rate(scores).inside
     assert not best_rate({-1: 1.0, 0: 2.0, 1: 3.0}).inside
     assert best_rate({-1: 1.0, 0: 2.0, 1: float("nan")}) == ladder.Best(0, 0.0, True)  # a rate that diverged is worse
+
+
+def test_where_all_rates_diverge_smaller_ones_are_tried():
+    nan = float("nan")
+    assert not best_rate({-1: nan, 0: nan, 1: nan}).inside
+    assert list(ladder._edges({-1: nan, 0: nan, 1: nan})) == [-2, -3]
+    assert list(ladder._edges({-1: 1.0, 0: 2.0, 1: 3.0})) == [2, 3]
+
+
+def test_a_trial_that_diverges_has_taken_its_whole_plan(tmp_path, monkeypatch):
+    from tests.harness.report.generator import WORKLOADS, Algorithm, write_run
+
+    run = write_run(tmp_path / "run", [Algorithm("adamw")], workloads=WORKLOADS[:1], studies=1, trials=1)
+    (trial,) = run.trials()
+    spec = json.loads(trial.spec_file.read_text()) | {"max_steps": 1000}
+    trial.spec_file.write_text(json.dumps(spec))
+    last = trial.read_evaluations()[1]
+    lines = trial.evaluations_file.read_text().splitlines()[:2]
+    trial.evaluations_file.write_text("".join(line + "\n" for line in lines))
+    kind = SimpleNamespace(metric=next(iter(last.validation)), higher_is_better=True)
+    monkeypatch.setattr(ladder, "kind_of", lambda workload: kind)
+    found = [ladder._crossing(trial, spec["workload"], 2.0, clock) for clock in ("steps", "measured")]
+    assert found == [(1000.0, True), (pytest.approx(last.seconds * 1000 / last.step), True)]
+
+
+def test_each_value_of_an_axis_has_a_name_of_its_own_from_which_it_is_read():
+    config, _ = config_and_place()
+    (base,) = select_workloads(config)
+    names = {value: at(base, "horizon", value).name for value in (1 / 3, 0.3333333, 2.0, 1234567.0)}
+    assert {name.rpartition("_")[2]: value for value, name in names.items()} == {
+        "0.3333333333333333": 1 / 3, "0.3333333": 0.3333333, "2": 2.0, "1234567": 1234567.0
+    }  # fmt: skip
+    assert all(float(name.rpartition("_")[2]) == value for value, name in names.items())
 
 
 def test_another_batch_size_keeps_the_examples_and_horizon_the_sizes():

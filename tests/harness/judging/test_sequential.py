@@ -1,14 +1,19 @@
 """The sequential test: the formula is the Bayes factor it claims to be, and few of its verdicts are wrong."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from timetrial.harness.entries.find import find_run
 from timetrial.harness.judging.sequential import EVIDENCE, bayes_factor, decide, half_width, summarize
 from timetrial.harness.judging.verdict import FEWEST
-from timetrial.harness.measuring.judge_power import is_wrong, peeking, simulate, simulate_verdict
+from timetrial.harness.measuring.judge_power import is_wrong, peeking, simulate, simulate_verdict, spreads
+from timetrial.harness.planning.places import RESULTS, ROOT
+from timetrial.harness.records.table import read_trials
+from timetrial.harness.scoring.trials import prepare_trials
 
 
 @pytest.mark.parametrize(("t", "n"), [(0.0, 2), (2.5, 5), (-4.0, 9), (1.0, 40)])
@@ -66,3 +71,11 @@ def test_an_ordinary_test_that_peeks_is_wrong_more_often():
 def test_a_large_advantage_takes_few_pairs():
     assert simulate(0.1, 1.5, 200, seed=3)["pairs"] <= 6
     assert simulate(0.1, 1.5, 200, seed=3)["faster"] == 1
+
+
+def test_the_table_in_the_document_is_of_the_spreads_that_the_records_have():
+    trials = prepare_trials(read_trials([find_run(str(RESULTS / "mini" / "self_tuning"))]))
+    document = (ROOT / "docs" / "judge.md").read_text()
+    for spread in spreads(trials):
+        (said,) = set(re.findall(rf"^\| {re.escape(spread.name)}: ([\d.]+) \|", document, re.MULTILINE))
+        assert float(said) == pytest.approx(spread.value, rel=0.1), f"run scripts/simulate_judge: {spread.name}"

@@ -6,8 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from tests.harness.report.generator import WORKLOADS, Algorithm, write_run
+from tests.harness.report.generator import PACED_WORKLOADS, WORKLOADS, Algorithm, write_run
 from timetrial.harness.records.table import read_trials
+from timetrial.harness.scoring import score_table
+from timetrial.harness.scoring.on_the_way import times_on_the_way
+from timetrial.harness.scoring.trials import prepare_trials
 
 WORKLOAD = dataclasses.replace(WORKLOADS[0], target=0.5, budget_seconds=11.0)
 
@@ -44,3 +47,28 @@ def test_a_crossing_within_the_budget_counts_though_its_evaluation_came_after_it
 def test_a_crossing_after_the_budget_counts_on_no_clock(run):
     row = end_late(run, 1, (0.2, 0.52))
     assert np.isinf([row["crossing_measured"], row["crossing_steps"]]).all()
+
+
+def test_where_no_metric_is_known_times_are_those_of_evaluations_on_every_clock(tmp_path):
+    """The class is gone, and both of its metrics cross the target."""
+    spec = dataclasses.replace(PACED_WORKLOADS[0], target=0.5, implementation="gone.Away")
+    run = write_run(tmp_path / "run", [Algorithm("adamw")], workloads=[spec], studies=2, trials=1)
+    for trial in run.trials():
+        lines = [json.loads(line) for line in trial.evaluations_file.read_text().splitlines()]
+        for line in lines:
+            line["validation"]["loss"] = 1 - line["validation"]["accuracy"]
+        trial.evaluations_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    trials = read_trials([run])
+    assert trials["metric"].isna().all() and (trials["status"] == "target_reached").all()
+    for clock, column in (("paced", "paced_time_to_target"), ("measured", "time_to_target")):
+        assert trials[f"crossing_{clock}"].tolist() == trials[column].tolist()
+    board = score_table(trials)
+    assert (board.clock, board.of("adamw").reach) == ("paced", 1)
+
+
+def test_an_incomplete_trial_has_no_levels_on_the_way(run):
+    trials = prepare_trials(read_trials([run]))
+    assert np.isfinite(times_on_the_way(trials, "measured", "adamw")).all()
+    trials.loc[trials["study"] == 1, "status"] = "disqualified"
+    finite = np.isfinite(times_on_the_way(trials, "measured", "adamw"))
+    assert finite[trials["study"] == 0].all() and not finite[trials["study"] == 1].any()

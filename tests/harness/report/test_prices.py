@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.harness.report.generator import FIELD, WORKLOADS, write_run
+from tests.harness.report.generator import FIELD, PACED_WORKLOADS, WORKLOADS, write_run
 from timetrial.harness import UsageError
 from timetrial.harness.cli import main
+from timetrial.harness.commands.price import in_words
 from timetrial.harness.measuring.prices import _in_turn, cost_ratio
 from timetrial.harness.records.table import read_trials
 from timetrial.harness.report.boards import read_boards
@@ -62,6 +63,29 @@ def test_who_reaches_every_target_is_slower_by_what_a_step_costs_more(trials, pr
 def test_at_the_break_even_a_submission_is_as_fast_as_the_reference(trials, prices):
     factor = break_even(trials, prices, "muon", score_at(trials, prices))
     assert speedups(score_at(trials, dearer(prices, "muon", factor)))["muon"] == pytest.approx(1, abs=1e-3)
+
+
+def test_who_reaches_what_the_reference_misses_is_faster_at_any_price(trials, prices):
+    own = (trials["submission"] != "adamw").to_numpy()
+    missed = trials.assign(
+        status=np.where(own, trials["status"], "budget_exhausted"),
+        **{name: trials[name].where(own, np.inf) for name in ("crossing_steps", "steps_to_target", "time_to_target")},
+    )
+    board = score_at(missed, prices)
+    assert speedups(board)["muon"] > 1
+    assert break_even(missed, prices, "muon", board) == np.inf
+    assert in_words(np.inf) == "at any price" and in_words(None) == "never" and in_words(1.5) == "1.50x"
+
+
+def test_prices_know_nothing_of_the_speed_on_another_day(prices, tmp_path):
+    paced = write_run(tmp_path / "paced", FIELD, workloads=PACED_WORKLOADS[:2], studies=3, trials=1)
+    trials = read_trials([paced])
+    drifted = trials.assign(slowness=1.2, slowness_error=0.3)
+    one, other = score_at(trials, prices).of("muon").speedup, score_at(drifted, prices)
+    assert other.of("muon").speedup == one
+    assert not any("times are divided" in note for note in other.notes)
+    assert any("times are divided" in note for note in score_table(drifted, clock="paced").notes)
+    assert not any("times are divided" in note for note in score_table(drifted, clock="steps").notes)
 
 
 def test_a_submission_without_a_price_is_left_out_and_named(trials, prices):

@@ -27,6 +27,12 @@ def test_the_same_order_is_one_and_surely_so():
     assert [one.value for one in found.workloads.values()] == pytest.approx([1] * 4)
 
 
+def test_a_draw_without_any_study_of_a_submission_is_left_out_and_no_time_of_a_second():
+    trials = random_table(0, SPREADS, noise=0.02)
+    found = compare_with(trials[(trials["submission"] != "b") | (trials["study"] == 0)], PUBLISHED, **MEASURED)
+    assert found.speedup["both"].low == pytest.approx(1)
+
+
 def test_the_reverse_order_is_minus_one_and_names_every_pair():
     reverse = {name: 1 - score for name, score in PUBLISHED.items()}
     found = compare_with(random_table(0, SPREADS, noise=0.02), reverse, **MEASURED)
