@@ -178,7 +178,9 @@ def _train(channel: Channel, assignment: Assignment, weights: SharedTensors) -> 
     examples_between = assignment.eval_every * assignment.workload.batch_size
     while (command := channel.receive())["kind"] != "stop":
         if command["kind"] == "checkpoint":
-            channel.send_bytes(run.state_bytes())
+            state = run.state_bytes()  # before anything is sent, since it may fail
+            channel.send("state")
+            channel.send_bytes(state)
             continue
         run.elapsed.start(command["elapsed"], command["pace"])
         run.train_to((run.batches.examples_drawn // examples_between + 1) * examples_between)

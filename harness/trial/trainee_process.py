@@ -140,8 +140,9 @@ class TraineeProcess:
         return message, arrived
 
     def state_bytes(self, timeout: float) -> bytes:
-        """Ask for the trainee's state, as bytes to store."""
+        """Ask for the trainee's state, as bytes to store; raises `TrialFailure` where it cannot give it."""
         self.command("checkpoint")
+        self.expect("state", timeout)
         with self._failures(waiting_for="state", timeout=timeout):
             return self.channel.receive_bytes(CHECKPOINT_LIMIT, timeout)
 

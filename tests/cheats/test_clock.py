@@ -193,6 +193,16 @@ def test_training_while_the_state_is_written_is_on_the_clock(arena, tmp_path, mo
     assert result.seconds > 1.0
 
 
+def test_a_state_that_cannot_be_given_is_a_crash_that_says_why(ran, monkeypatch) -> None:
+    from timetrial.harness.trial import referee
+
+    monkeypatch.setattr(referee, "CHECKPOINT_SECONDS", 0.0)
+    result, _ = ran(SLOW_STEP.replace("return {}", "raise NotImplementedError('no state here')"))
+    assert result.status == "crashed"
+    assert "NotImplementedError: no state here" in result.reason
+    assert "state_dict" in result.traceback
+
+
 WORK_WHILE_THE_STATE_IS_WRITTEN = """
 import timetrial.harness.trial.channel as channel
 send_bytes = channel.Channel.send_bytes
