@@ -71,8 +71,7 @@ def raise_wall(entered: int, folder: str, imports: Mapping[str, str], gpu: bool 
 
 def _place_in_view(place: str) -> str:
     """Say where a trainee with a file system of its own finds what lies at `place`: there, if it is readable there."""
-    hidden = Path(place).is_relative_to(namespaces.WRITABLE)
-    if not hidden and any(Path(place).is_relative_to(os.path.realpath(path)) for path in _readable()):
+    if any(Path(place).is_relative_to(os.path.realpath(path)) for path in _readable()):
         return place
     return f"{IMPORTS}/{os.path.basename(place)}"
 
@@ -161,7 +160,8 @@ def _drop_capabilities() -> None:
 def _readable() -> list[str]:
     """List the code, libraries and facts about the machine that Python, torch and compilers need."""
     code = [str(CODE / "harness"), str(CODE / "pyproject.toml")]
-    installed = [path for path in sys.path if path and not CODE.is_relative_to(path) and os.path.isdir(path)]
+    folders = [path for path in sys.path if os.path.isdir(path) and path != namespaces.WRITABLE]
+    installed = [path for path in folders if not CODE.is_relative_to(path)]
     python = [sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.realpath(sys.executable))]
     system = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt", "/sys", "/dev/zero", "/dev/urandom", "/dev/random"]
     etc = [f"/etc/{name}" for name in ("ld.so.cache", "localtime", "passwd", "group", "nsswitch.conf", "alternatives")]

@@ -60,7 +60,8 @@ def limit_numbers(most: int) -> None:
 def show_only(readable: Iterable[str], elsewhere: Mapping[str, str], size: int, writable_proc: bool = False) -> bool:
     """Replace the root of the file system: `readable` files and folders, read-only, and `WRITABLE` of `size` bytes.
 
-    `elsewhere` has more that is shown, read-only too, by the places where it is shown. With `writable_proc`, /proc is
+    What is readable may lie below `WRITABLE`, where it stays read-only. `elsewhere` has more that is shown, read-only
+    too, by the places where it is shown. With `writable_proc`, /proc is
     as writable as ever: something else must guard it.
 
     Says whether /proc shows the processes of this namespace alone. Raises `OSError` where a step is not allowed;
@@ -72,6 +73,8 @@ def show_only(readable: Iterable[str], elsewhere: Mapping[str, str], size: int, 
     links = dict(_links(readable))
     _mount("tmpfs", WRITABLE, "tmpfs", _NOSUID | _NODEV, _SMALL)
     try:
+        os.makedirs(f"{WRITABLE}{WRITABLE}", exist_ok=True)
+        _mount("tmpfs", f"{WRITABLE}{WRITABLE}", "tmpfs", _NOSUID | _NODEV, f"size={size},nr_inodes=65536,mode=700")
         shown: list[str] = []
         for path, file in found.items():
             if not any(path.startswith(f"{folder}/") for folder in shown):
@@ -84,11 +87,9 @@ def show_only(readable: Iterable[str], elsewhere: Mapping[str, str], size: int, 
                 os.makedirs(os.path.dirname(f"{WRITABLE}{path}"), exist_ok=True)
                 os.symlink(target, f"{WRITABLE}{path}")
         own_proc = _show_processes(f"{WRITABLE}/proc")
-        os.makedirs(f"{WRITABLE}{WRITABLE}", exist_ok=True)
         _set_attributes(WRITABLE, _AT_RECURSIVE, _READ_ONLY | _NO_SETUID)
-        if writable_proc:
-            _set_attributes(f"{WRITABLE}/proc", 0, cleared=_READ_ONLY)
-        _mount("tmpfs", f"{WRITABLE}{WRITABLE}", "tmpfs", _NOSUID | _NODEV, f"size={size},nr_inodes=65536,mode=700")
+        for place in (WRITABLE, *(["/proc"] if writable_proc else [])):
+            _set_attributes(f"{WRITABLE}{place}", 0, cleared=_READ_ONLY)
         os.chdir(WRITABLE)
         _checked(_libc.syscall(_PIVOT_ROOT[platform.machine()], b".", b"."))
     except (OSError, KeyError) as error:

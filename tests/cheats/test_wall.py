@@ -142,13 +142,11 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
 
 
-def _trial(tmp_path: Path, *before: str) -> dict:
-    """Run an honest trial in a program of its own, started by what stands `before` it."""
+def _trial(tmp_path: Path, *before: str, source: str = TELLS + HONEST) -> dict:
+    """Run an honest trial, of `source`, in a program of its own, started by what stands `before` it."""
     command = [*(before or (sys.executable,)), "-m", "tests.cheats.ordinary", str(tmp_path)]
     environment = os.environ | {"TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        command, input=TELLS + HONEST, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200
-    )
+    done = subprocess.run(command, input=source, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
 
@@ -161,6 +159,28 @@ def test_a_trial_where_no_namespace_is_allowed_runs_and_says_what_stands(tmp_pat
     stands = result["environment"]["isolation"]
     assert isolation.SYSTEM_CALLS in stands and isolation.SHARED_MEMORY in stands
     assert isolation.DISK not in stands
+
+
+READS_LATE = """
+import os, sys
+def late():
+    (library,) = [path for path in (f"{folder}/read_late.py" for folder in sys.path) if os.path.exists(path)]
+    try: open(library, "a").write("more")
+    except OSError: print("HERE", open(library).read(), flush=True)
+"""
+
+
+@needs(isolation.DISK)
+def test_libraries_in_the_folder_for_temporary_files_are_read_late_and_never_written(open_folder) -> None:
+    """As those of an environment below /tmp, where the one folder that a trial may write to is mounted."""
+    libraries = open_folder / "an" / "environment"
+    libraries.mkdir(parents=True)
+    (libraries / "read_late.py").write_text("a library")
+    told = READS_LATE + HONEST.replace("    return", "    late()\n    return")
+    environment = ("env", f"PYTHONPATH={libraries}", sys.executable)
+    result = _trial(open_folder, *environment, source=told)
+    assert result["status"] == "budget_exhausted", (result["reason"], result["traceback"])
+    assert "HERE a library" in result["said"]
 
 
 def _opened(folders: list[Path], beside: Path) -> tuple[str, ...]:
