@@ -1,5 +1,6 @@
 """The contract of a submission: what a training algorithm is given, and what it must provide."""
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ class Submission:
 class OptimizerSubmission(Submission):
     """The short form: one optimizer step per batch, with an optional scheduler stepped after it.
 
+    An optimizer whose `step` requires a closure, as `torch.optim.LBFGS`, is given one.
+
     An optimizer with `train()` and `eval()` modes (as in `schedulefree`) is in the second during evaluations.
     """
 
@@ -78,16 +81,26 @@ class OptimizerSubmission(Submission):
             raise TypeError(
                 f"build_optimizer returned {type(built).__name__}: return an optimizer, or (optimizer, scheduler)"
             )
+        self.needs_closure = requires_closure(self.optimizer)
         self.has_modes = hasattr(self.optimizer, "train") and hasattr(self.optimizer, "eval")
         if self.has_modes:
             self.optimizer.train()
 
     def training_step(self, batch: Batch) -> None:
-        self.optimizer.zero_grad(set_to_none=True)
-        self.task.loss(self.model, batch).backward()
-        self.optimizer.step()
+        if self.needs_closure:
+            self.optimizer.step(lambda: self._loss(batch))
+        else:
+            self._loss(batch)
+            self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
+
+    def _loss(self, batch: Batch) -> Tensor:
+        """Compute the loss and its gradients."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.task.loss(self.model, batch)
+        loss.backward()
+        return loss
 
     @contextmanager
     def prepare_for_evaluation(self) -> Iterator[None]:
@@ -107,12 +120,18 @@ class OptimizerSubmission(Submission):
             self.scheduler.load_state_dict(state["scheduler"])
 
 
+def requires_closure(optimizer: torch.optim.Optimizer) -> bool:
+    """Say whether `step` takes a closure that has no default."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is closure.empty
+
+
 class Hyperparameters(SimpleNamespace):
     """Values by their names; one that is not there is asked for with an `AttributeError` that lists those that are."""
 
     def __getattr__(self, name: str) -> NoReturn:
         there = ", ".join(vars(self)) or "none"
-        raise AttributeError(f"no hyperparameter {name!r} is given: submission.yaml has {there}")
+        raise AttributeError(f"no hyperparameter {name!r} is given: there are {there}")
 
 
 def build_submission(

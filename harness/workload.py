@@ -7,7 +7,8 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar, NamedTuple
@@ -20,6 +21,8 @@ from timetrial.harness import UsageError
 
 SPLITS = ("train", "validation", "test")
 ROLES = ("embedding", "hidden_matrix", "convolution", "bias", "norm", "output")
+
+_WHOLE, _REAL = (int, int | None, "int", "int | None"), (float, "float")
 
 Data = Mapping[str, Tensor]
 """The tensors of one split by name."""
@@ -67,6 +70,8 @@ def cache_folder() -> Path:
 class Workload(ABC):
     """What a submission trains. Subclasses are frozen dataclasses whose fields are their sizes.
 
+    A size that is a whole number is at least 1, or is its default.
+
     Targets, budgets and evaluation points are not here: a suite's config gives them to the referee, and the trainee,
     which holds a workload too, never learns the target.
     """
@@ -90,6 +95,13 @@ class Workload(ABC):
     """Test on the first so many examples of the test split; None: on all of them."""
 
     def __post_init__(self) -> None:
+        for size in fields(self):
+            value = getattr(self, size.name)
+            is_whole = isinstance(value, Integral) and value >= 1 and not isinstance(value, bool)
+            if size.type in _WHOLE and not is_whole and value != size.default:
+                raise ValueError(f"{size.name} is {value!r}: give a whole number of at least 1")
+            if size.type in _REAL and not isinstance(value, Real):
+                raise ValueError(f"{size.name} is {value!r}: give a number")
         if self.precision not in ("float32", "bfloat16"):
             raise ValueError(f"precision is {self.precision!r}: choose float32 or bfloat16")
 

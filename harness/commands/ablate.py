@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a submission with switches")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="as of timetrial run: suite, workloads, ...")
     parser.add_argument("--studies", type=int, default=5, metavar="N", help="paired studies (5)")
-    parser.add_argument("--clock", help="measured, paced or steps; by default paced where the records have it")
+    parser.add_argument("--clock", choices=("paced", "measured", "steps"), help="by default paced where there is one")
     parser.add_argument("--json", action="store_true", help="write JSON to standard output")
 
 

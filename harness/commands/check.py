@@ -6,13 +6,15 @@ With --workload: check that a workload of your own keeps to what a race needs, a
 import argparse
 import contextlib
 import re
+import shlex
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from timetrial.harness import UsageError
+from timetrial.harness.planning.source import MAIN
 
 if TYPE_CHECKING:
     from timetrial.harness.planning.spec import TrialSpec
@@ -25,6 +27,8 @@ STEPS = 20
 PATIENCE = 15.0
 """Seconds after which a person is told what is being waited for."""
 EVERYWHERE = "every workload"
+ENDED = ("target_reached", "budget_exhausted", "diverged")
+"""How a trial ends whose submission does what it must."""
 
 Line = tuple[str, str, str]
 """`ok`, `warning` or `wrong`; what was checked; what was found."""
@@ -58,22 +62,21 @@ def main(options: argparse.Namespace) -> int:
     elif options.workload:
         advice = "next: timetrial calibrate suite=FILE.yaml, with an entry for it"
     else:
-        given = "".join(f" '{override}'" for override in options.space)
-        given = _ruleset(options.name, options.space) + given
-        advice = f"next: timetrial run submission={options.name} suite={options.suite}{given}"
+        words = [f"submission={options.name}", f"suite={options.suite}", *_ruleset(options.name, options.space)]
+        advice = f"next: {shlex.join(['timetrial', 'run', *words, *options.space])}"
     print(f"{wrong} of the checks failed" if wrong else advice, file=sys.stderr)
     return 1 if wrong else 0
 
 
-def _ruleset(name: str, space: list[str]) -> str:
+def _ruleset(name: str, space: list[str]) -> list[str]:
     """Name the ruleset of a first race: without tuning where it has values of its own."""
     from timetrial.harness.planning.catalogue import find_submission
     from timetrial.harness.planning.configuration import compose
 
     with contextlib.suppress(UsageError):
         if "self_tuning" in find_submission(name, compose(space).get("space")).rulesets:
-            return " ruleset=self_tuning"
-    return ""
+            return ["ruleset=self_tuning"]
+    return []
 
 
 def _lines(name: str, suite: str, space: list[str]) -> Iterator[Line]:
@@ -98,7 +101,11 @@ def _lines(name: str, suite: str, space: list[str]) -> Iterator[Line]:
         yield "ok", f"imports {its.name}", f"{version}: {its.files} files, {its.bytes:,} bytes, hash {its.hash}"
     findings = lint_files(folder.source_files().items())
     for found in findings:
-        yield ("wrong" if found.severity == REFUSED else "warning"), f"{found.file}:{found.line}", found.message
+        yield (
+            ("wrong" if found.severity == REFUSED else "warning"),
+            f"{_named(found.file, folder.origin)}:{found.line}",
+            found.message,
+        )
     if not findings:
         yield "ok", "source", f"{len(folder.source_files())} files, nothing against the rules"
     yield from _trials([f"submission={name}", f"ruleset={folder.rulesets[0]}", f"suite={suite}", *space])
@@ -148,29 +155,59 @@ def _trials(overrides: list[str]) -> Iterator[Line]:
     plan = make_plan(config, choose_device(config["device"]), threads=1)
     first = [spec for spec in plan if (spec.study, spec.trial) == (0, 0)]
     specs = [replace(spec, workload=replace(spec.workload, eval_every=STEPS // 2)) for spec in first]
-    yield from _verdicts(run_briefly(specs))
+    trained = yield from _verdicts(run_briefly(specs))
+    if trained:
+        yield _resumption(min(trained, key=lambda pair: pair[0])[1])
 
 
-def _verdicts(tried: "Iterator[tuple[TrialSpec, Result | UsageError]]") -> Iterator[Line]:
-    """Say how each trial ended; what hangs on one workload is not tried on another, where it would hang as long."""
-    told, diverged = set(), []
+def _resumption(spec: "TrialSpec") -> Line:
+    """Interrupt and resume a trial: what its submission has kept to itself is lost then, and shows."""
+    from timetrial.harness.rules.probe import resume_briefly
+
+    found, what, where = resume_briefly(spec), "resumed", f"on {spec.workload.name}"
+    if found.result.status not in ENDED:
+        if found.result.traceback:
+            print(_own_frames(found.result.traceback, spec.submission), file=sys.stderr)
+        return "wrong", what, f"{where}: {found.result.status}: {found.result.reason}"
+    if found.same_weights:
+        return "ok", what, f"{where}, after {STEPS // 2} batches: it ends at the same weights"
+    if found.reproducible:
+        lost = "state_dict must give all that training needs to go on, and load_state_dict take it back"
+        return "wrong", what, f"{where}, it ends at other weights than without an interruption: {lost}"
+    drawn = "random numbers come from task.generator; one that decides by elapsed_seconds may differ"
+    return "warning", what, f"{where}, it ends at other weights each time, interrupted or not: {drawn}"
+
+
+def _verdicts(
+    tried: "Iterator[tuple[TrialSpec, Result | UsageError]]",
+) -> Generator[Line, None, list[tuple[float, "TrialSpec"]]]:
+    """Say how each trial ended, and return the seconds and the trials of those that trained well.
+
+    What hangs on one workload is not tried on another, where it would hang as long.
+    """
+    told, diverged, trained = set(), [], []
     for spec, result in _told_of_waiting(tried):
         if isinstance(result, UsageError):
             yield "wrong", spec.workload.name, str(result)
-        elif result.status in ("target_reached", "budget_exhausted", "diverged"):
+        elif result.status in ENDED:
             diverged.append(result.status == "diverged")
+            if not diverged[-1]:
+                trained.append((result.seconds, spec))
             speed = f"{result.seconds / max(1, result.step) * 1000:.1f} ms per batch"
             reason = f"; {result.reason}: too large a step at this point?" if result.reason else ""
             yield "warning" if diverged[-1] else "ok", spec.workload.name, f"{result.step:g} batches, {speed}{reason}"
         else:
-            yield "wrong", spec.workload.name, f"{result.status}: {result.reason}"
+            asks = "closure" in (result.reason or "")
+            remedy = ": write a class Submission, as submissions/README.md does for SAM" if asks else ""
+            yield "wrong", spec.workload.name, f"{result.status}: {result.reason}{remedy}"
             if result.traceback and result.reason not in told:
-                print(_own_frames(result.traceback), file=sys.stderr)
+                print(_own_frames(result.traceback, spec.submission), file=sys.stderr)
             told.add(result.reason)
             if result.status == "hung":
-                return
+                return []
     if len(diverged) > 1 and all(diverged):
         yield "warning", EVERYWHERE, "its loss or weights are not finite after a few batches"
+    return trained
 
 
 def _told_of_waiting(tried: Iterator) -> Iterator:
@@ -188,8 +225,16 @@ def _told_of_waiting(tried: Iterator) -> Iterator:
         yield one
 
 
-def _own_frames(text: str) -> str:
-    """Leave the frames of the harness out of a traceback: they are above those of the submission."""
+def _named(file: str, origin: str) -> str:
+    """Name a file of a submission as its person knows it: `./mine.py` is `submission.py` where it is raced."""
+    return origin if file == MAIN and origin.endswith(".py") else file
+
+
+def _own_frames(text: str, submission: str) -> str:
+    """Leave the frames of the harness, above those of the submission, out of a traceback; name a file as typed."""
+    from timetrial.harness.planning.catalogue import find_submission
+
+    text = text.replace(f'File "{MAIN}"', f'File "{_named(MAIN, find_submission(submission).origin)}"')
     frames = re.split(r"(?m)^(?=  File )", text)
     return "".join(frame for frame in frames if not re.match(r'  File ".*/harness/', frame)).strip()
 

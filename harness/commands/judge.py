@@ -42,13 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="mine.NAME=VALUE",
         help="a hyperparameter of MINE, or reference.NAME=VALUE; otherwise their own self-tuning values",
     )
-    parser.add_argument("--clock", help="measured, paced or steps; by default paced where the records have it")
+    parser.add_argument("--clock", choices=("paced", "measured", "steps"), help="by default paced where there is one")
     parser.add_argument("--confirm", action="store_true", help="repeat a `faster` on variants that no author has seen")
     parser.add_argument("--json", action="store_true", help="write JSON to standard output")
 
 
 def main(options: argparse.Namespace) -> int:
     from timetrial.harness.judging.verdict import Question, check, confirm, judge
+    from timetrial.harness.planning.catalogue import find_submission
     from timetrial.harness.planning.configuration import RUN_ONLY, compose
     from timetrial.harness.runs.execute import TrialLost, read_place
     from timetrial.harness.scoring import REFERENCE
@@ -56,10 +57,10 @@ def main(options: argparse.Namespace) -> int:
     names = [word for word in options.others if "=" not in word]
     if len(names) > 1:
         raise UsageError(f"{' '.join(names)}: compare with one reference; run judge once for each")
-    reference = names[0] if names else REFERENCE
     values = read_values(options.set)
+    mine, reference = (find_submission(name).name for name in (options.mine, names[0] if names else REFERENCE))
     question = Question(
-        options.mine,
+        mine,
         reference,
         options.at_least,
         options.studies,
@@ -72,7 +73,7 @@ def main(options: argparse.Namespace) -> int:
     check(question)
     ruleset = "external" if options.tune else "self_tuning"
     overrides = [word for word in options.others if "=" in word]
-    config = compose([f"submission={options.mine}", f"ruleset={ruleset}", *overrides], RUN_ONLY)
+    config = compose([f"submission={mine}", f"ruleset={ruleset}", *overrides], RUN_ONLY)
     place = read_place(config)
     verdicts: list[Verdict] = []
     try:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from timetrial.harness import UsageError
-from timetrial.harness.judging.pairs import Arm, name_of, own_values, plan_arms, read_times
+from timetrial.harness.judging.pairs import Arm, check_clock, name_of, own_values, plan_arms, read_times
 from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.places import RUNS
 from timetrial.harness.planning.plan import select_workloads
@@ -77,13 +77,15 @@ def ablate(config: Mapping[str, Any], name: str, studies: int, place: Place, clo
     """Run a design in `studies` paired studies, and estimate what each part contributes."""
     if studies < 2:
         raise UsageError(f"--studies {studies}: give at least 2, since one says nothing about how sure it is")
-    switches = find_submission(name).switches
+    folder = find_submission(name)
+    name, switches = folder.name, folder.switches
     if not switches:
-        raise UsageError(f"submissions/{name}/submission.yaml has no switches: add switches: {{NAME: [ON, OFF]}}")
+        raise UsageError(f"submission {name!r} has no switches: give its submission.yaml switches: {{NAME: [ON, OFF]}}")
     combinations = design(switches)
     workloads = select_workloads(config)
     arms = [Arm(str(given), name, own_values(name, workloads, given)) for given in combinations]
     plan = plan_arms(config, arms, range(studies), place)
+    check_clock(clock, plan)
     run = RunFolder(RUNS / name_of("ablate", plan_arms(config, arms, [0], place)))
     run_to_end(run, plan, place)
     times = read_times(run, plan, arms, clock)

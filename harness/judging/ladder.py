@@ -14,7 +14,7 @@ import numpy as np
 
 from timetrial.harness import UsageError
 from timetrial.harness.judging.exponent import Fit, Rung, drift, fit, mean_ratio
-from timetrial.harness.judging.pairs import name_of
+from timetrial.harness.judging.pairs import check_clock, name_of
 from timetrial.harness.judging.targets import SHARE, best_so_far, kind_of, without_target
 from timetrial.harness.judging.tuning import TUNING_STUDY
 from timetrial.harness.planning.catalogue import SubmissionFolder, find_submission
@@ -73,7 +73,8 @@ def climb(
     """
     (base,) = select_workloads(config)
     workloads = {value: at(base, axis, value) for value in values}
-    folders = {name: find_submission(name) for name in submissions}
+    folders = {folder.name: folder for folder in map(find_submission, submissions)}
+    submissions = list(folders)
     make = trial_maker(config, place.device, place.threads)
     hashes = {name: folder.source_hash() for name, folder in folders.items()}
 
@@ -82,6 +83,7 @@ def climb(
         return without_target(spec)
 
     first = [trial(name, value, TUNING_STUDY, power) for value in values for name in submissions for power in RATES]
+    check_clock(clock, first)
     run = RunFolder(RUNS / name_of("ladder", first, axis))
     pilots = _search(run, first, trial, place, say)
     chosen = {key: best_rate(metrics) for key, metrics in pilots.items()}

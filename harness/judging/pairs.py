@@ -92,6 +92,15 @@ def plan_arms(
     ]
 
 
+def check_clock(asked: str | None, plan: Sequence[TrialSpec]) -> None:
+    """Raise `UsageError`, before anything has trained, where trials of `plan` have no clock such as was `asked` for."""
+    from timetrial.harness.trial.pacer import is_paced
+
+    without = next((spec.workload.name for spec in plan if not is_paced(spec)), None)
+    if asked == "paced" and without:
+        raise UsageError(f"--clock paced: trials of {without} have no pacer here: choose measured or steps")
+
+
 def name_of(kind: str, plan: Sequence[TrialSpec], *more: Any) -> str:
     """Name the run of a comparison by its first trials, so that the same command goes on, and another starts anew."""
     what = [{**spec.to_json(), "threads": 0} for spec in plan]

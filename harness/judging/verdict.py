@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from timetrial.harness import UsageError
-from timetrial.harness.judging.pairs import Arm, Times, name_of, own_values, plan_arms, read_times
+from timetrial.harness.judging.pairs import Arm, Times, check_clock, name_of, own_values, plan_arms, read_times
 from timetrial.harness.judging.sequential import Sequence95, decide, half_width, summarize
 from timetrial.harness.judging.targets import set_target, without_target
 from timetrial.harness.judging.tuning import TUNING_STUDY, plan_tuning, tune
@@ -97,6 +97,7 @@ def judge(config: Mapping[str, Any], question: Question, place: Place, say: Say)
     workloads = select_workloads(config)
     if question.tune:
         tuning = plan_tuning(config, list(dict.fromkeys((question.mine, question.reference))), question.tune, place)
+        check_clock(question.clock, tuning)
         run = _run_of(question, tuning)
         say(f"tuning: {question.tune} points of each on {len(workloads)} workloads, in a study that decides nothing")
         best = tune(run, tuning, place, question.clock)
@@ -109,7 +110,9 @@ def judge(config: Mapping[str, Any], question: Question, place: Place, say: Say)
         ]
     arms = _arms(question, values)
     if not question.tune:
-        run = _run_of(question, plan_arms(config, arms, [0], place))
+        first = plan_arms(config, arms, [0], place)
+        check_clock(question.clock, first)
+        run = _run_of(question, first)
     plan: list[TrialSpec] = []
 
     def add(studies: list[int]) -> Times:

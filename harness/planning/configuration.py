@@ -60,6 +60,8 @@ def _remedy(override: str) -> str:
             return f"add {' or '.join(with_it)}, which has it"
         if first == group and second and second not in inside:
             return _did_you_mean(second, inside, f"{group}.", "=")
+    if first == "seed":
+        return "the number of a study seeds it: raise ruleset.studies, or timetrial judge --first-study"
     if first == "space":
         return f"write +{override}"
     if first.isidentifier() and first not in keys:
@@ -87,7 +89,7 @@ def _stored(override: str) -> str:
     """Have Hydra find the suite of a file, such as `suite=./mine.yaml`, by its name; other overrides stay."""
     from hydra.core.config_store import ConfigStore
 
-    key, _, value = override.partition("=")
+    key, value = _parts(override)
     if key != "suite" or not is_suite_file(value):
         return override
     suite = read_suite(value)
@@ -95,10 +97,16 @@ def _stored(override: str) -> str:
     return f"suite={suite['name']}"
 
 
+def _parts(override: str) -> tuple[str, str]:
+    """Give the key of an override and its value, without quotes."""
+    key, _, value = override.lstrip("+~").partition("=")
+    return key, value[1:-1] if value[:1] == value[-1:] and value[:1] in ("'", '"') else value
+
+
 def _in_one_line(error: Exception, overrides: list[str]) -> str:
     overrides = [" ".join(override.split()) for override in overrides]
     for override in overrides:
-        key, _, value = override.lstrip("+~").partition("=")
+        key, value = _parts(override)
         known = options(key) if (CONFIGS / key).is_dir() else []
         if known and value not in known:
             return f"unknown {key} {value!r}: {_did_you_mean(value, known)}"

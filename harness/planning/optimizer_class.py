@@ -134,14 +134,20 @@ def _step(found: type, shape: tuple[int, ...], arguments: dict[str, Any], option
     """Take two steps on a parameter of `shape`; gives the error, in a line."""
     import torch
 
+    from timetrial.harness.submission import requires_closure
+
+    def loss() -> torch.Tensor:
+        parameter.grad = torch.ones(shape)
+        return parameter.detach().sum()
+
     parameter = torch.nn.Parameter(torch.ones(shape))
     try:
         optimizer = found([{"params": [parameter], **options}], **arguments)
         if hasattr(optimizer, "train"):
             optimizer.train()
         for _ in range(2):
-            parameter.grad = torch.ones(shape)
-            optimizer.step()
+            loss()
+            optimizer.step(*([loss] if requires_closure(optimizer) else []))
     except Exception as error:
         return " ".join(f"{type(error).__name__}: {error}".split())[:200]
     return None

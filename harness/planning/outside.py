@@ -19,7 +19,7 @@ from timetrial.harness import UsageError
 from timetrial.harness.planning.class_source import class_source, class_spaces, read_axis, tunable
 from timetrial.harness.planning.imports import distribution_of, find_module, is_common
 from timetrial.harness.planning.optimizer_class import read_class
-from timetrial.harness.planning.source import MAIN
+from timetrial.harness.planning.source import MAIN, read_text
 
 SUBMISSIONS_GROUP, WORKLOADS_GROUP = "timetrial.submissions", "timetrial.workloads"
 """The groups of entry points by which an installed package brings submissions and workloads."""
@@ -29,6 +29,7 @@ IN_THE_FILE = {"SEARCH_SPACE": "search_space", "HYPERPARAMETERS": "hyperparamete
 OTHERS_IN_A_RUN = ("jobs", "report")
 """Folders of a run that are no submission's."""
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]*")
+FILE_AND_CLASS = re.compile(r"(?:.*/)?(\w+\.py):(\w+)")
 IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -71,6 +72,8 @@ def prepare(typed: str, space: Mapping[str, Any]) -> Outside:
     `space` has axes or values, by name, that replace those of an optimizer class. Raises `UsageError`.
     """
     name = name_of(typed)
+    if made := FILE_AND_CLASS.fullmatch(typed):
+        raise UsageError(f"submission {typed!r} is no import path: write {made[1][:-3]}:{made[2]}, in its folder")
     if is_path(typed):
         if not NAME.fullmatch(name) or name in OTHERS_IN_A_RUN:
             raise UsageError(f"submission {typed!r} would be called {name!r}: choose another: letters, digits, - and _")
@@ -119,6 +122,8 @@ def _from_path(typed: str, name: str) -> Outside:
         )
     made = _new_folder()
     for file in [main] if main.name != MAIN else [*folder.glob("*.py"), *folder.glob("*.md")]:
+        if file.suffix == ".py":
+            read_text(file)  # refuses it by its own place
         shutil.copyfile(file, made / (MAIN if file == main else file.name))
     for module in _siblings(main, folder):
         shutil.copyfile(module, made / module.name)
@@ -220,7 +225,7 @@ def _said(file: Path) -> dict[str, Any]:
 
 def _parse(file: Path) -> ast.Module:
     try:
-        return ast.parse(file.read_bytes(), file.name)
+        return ast.parse(read_text(file), file.name)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise UsageError(f"{file} is no Python: {error}") from None
 

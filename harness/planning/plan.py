@@ -41,7 +41,7 @@ def plan_trials(
 ) -> list[TrialSpec]:
     """List the trials of a configuration for submissions that were read, with the hashes of their sources."""
     workloads = select_workloads(config)
-    studies, trials = (_positive_integer(config["ruleset"][key], f"ruleset.{key}") for key in ("studies", "trials"))
+    studies, trials = (_whole_number(config["ruleset"][key], f"ruleset.{key}") for key in ("studies", "trials"))
     points = {
         (folder.name, k): draw_points(folder, config["ruleset"]["name"], k, trials)
         for folder in folders
@@ -73,8 +73,8 @@ def trial_maker(config: Mapping[str, Any], device: str, threads: int) -> Callabl
         "threads": threads,
         "warmup_steps": suite["warmup_steps"],
         "execution": _execution(suite.get("execution", "eager"), device),
-        "variant_seed": config["variant_seed"],
-        "max_steps": config["max_steps"],
+        "variant_seed": _whole_number(config["variant_seed"], "variant_seed", least=0, or_null=True),
+        "max_steps": _whole_number(config["max_steps"], "max_steps", or_null=True),
     }
 
     def make(
@@ -101,9 +101,9 @@ def add_reference(config: Mapping[str, Any], plan: list[TrialSpec], device: str,
     What is run on another day, or on a machine that has changed, can be compared through it with what ran before.
     """
     reference = config["reference"]
+    studies = _whole_number(config["reference_studies"], "reference_studies")
     if reference is None or reference in submission_list(config["submission"]):
         return plan
-    studies = _positive_integer(config["reference_studies"], "reference_studies")
     ruleset = config["ruleset"] | {"studies": min(studies, config["ruleset"]["studies"])}
     beside = make_plan({**config, "submission": reference, "ruleset": ruleset}, device, threads)
     places = [(i / len(trials), trial) for trials in (beside, plan) for i, trial in enumerate(trials)]
@@ -171,7 +171,7 @@ def _read_workload(suite: str, name: str, given: Mapping[str, Any]) -> WorkloadS
             f"{where}: {str(error).removeprefix('WorkloadSpec.__init__() ')}: see harness/planning/spec.py"
         ) from None
     for key in ("step_hint", "eval_every"):
-        _positive_integer(getattr(spec, key), f"{where}.{key}")
+        _whole_number(getattr(spec, key), f"{where}.{key}")
     for key in ("target", "budget_seconds"):
         _positive_number(getattr(spec, key), f"{where}.{key}")
     return spec
@@ -183,9 +183,11 @@ def _positive_number(value: Any, where: str) -> float:
     return value
 
 
-def _positive_integer(value: Any, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"{where} is {value!r}: give a whole number of at least 1")
+def _whole_number(value: Any, where: str, least: int = 1, or_null: bool = False) -> int | None:
+    if or_null and value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise UsageError(f"{where} is {value!r}: give a whole number of at least {least}{', or null' * or_null}")
     return value
 
 

@@ -27,7 +27,7 @@ def read_source(name: str, files: Mapping[str, Path], imports: Iterable[Import] 
 
     `imports` are what it imports from outside, where it lies. Raises `UsageError` where a file is not UTF-8.
     """
-    texts = {place: _read(path) for place, path in files.items() if path.suffix == ".py"}
+    texts = {place: read_text(path) for place, path in files.items() if path.suffix == ".py"}
     main = texts.pop(MAIN)
     modules = {_module(name, place): text for place, text in texts.items()}
     beside = {place.removesuffix(".py"): text for place, text in texts.items() if "/" not in place}
@@ -51,7 +51,8 @@ def _module(name: str, place: str) -> str:
     return f"timetrial.submissions.{file[:-3]}" if package == "shared" else f"timetrial.submissions.{name}.{file[:-3]}"
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Read a source file; raises `UsageError` where it is not UTF-8."""
     try:
         return path.read_bytes().decode()
     except UnicodeDecodeError as error:

@@ -1,17 +1,21 @@
 """Short trials in a temporary folder, through the real referee: what `check` and `doctor` look at."""
 
+import contextlib
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.source import read_source
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import Result, TrialFolder
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def run_briefly(
@@ -41,3 +45,47 @@ def run_briefly(
             found = folders[spec.submission]
             source = read_source(spec.submission, found.source_files(), found.imports)
             yield spec, run_trial(spec, source, arena, folder)
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """How a trial ended that was interrupted, and resumed in a process of its own."""
+
+    result: Result
+    same_weights: bool
+    """Whether it ended at the weights at which it ends without the interruption."""
+    reproducible: bool
+    """Whether it ends at the same weights each time without one; only asked where `same_weights` is false."""
+
+
+def resume_briefly(spec: TrialSpec, data_root: Path | None = None) -> Resumption:
+    """Interrupt a trial at its first evaluation and resume it, and compare its last weights with those of its twin."""
+    import torch
+
+    from timetrial.harness.trial.arena import Arena
+    from timetrial.harness.trial.referee import Interrupted, run_trial
+
+    found = find_submission(spec.submission)
+    source = read_source(spec.submission, found.source_files(), found.imports)
+    torch.set_num_threads(spec.threads)
+    with (
+        tempfile.TemporaryDirectory(prefix="timetrial-probe-") as place,
+        contextlib.closing(Arena(spec, data_root)) as arena,
+    ):
+
+        def run(name: str, interrupted: bool = False) -> tuple[Result, Mapping[str, "Tensor"]]:
+            folder = TrialFolder(Path(place) / name)
+            folder.write_spec(spec)
+            if interrupted:
+                with contextlib.suppress(Interrupted):
+                    return run_trial(spec, source, arena, folder, stop=lambda: True), {}  # it failed before
+            return run_trial(spec, source, arena, folder, keep_weights=True), folder.read_weights() or {}
+
+        result, resumed = run("resumed", interrupted=True)
+        whole = run("whole")[1]
+        same = _are_equal(resumed, whole)
+        return Resumption(result, same, same or _are_equal(run("again")[1], whole))
+
+
+def _are_equal(some: Mapping[str, "Tensor"], others: Mapping[str, "Tensor"]) -> bool:
+    return some.keys() == others.keys() and all(tensor.equal(others[name]) for name, tensor in some.items())

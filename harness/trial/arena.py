@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -92,8 +93,11 @@ class Arena:
 def make_workload(spec: WorkloadSpec, variant_seed: int | None) -> Workload:
     """Instantiate a workload at the sizes of its suite, or the variant of it that `variant_seed` draws."""
     try:
-        workload = workload_class(spec.implementation, spec.text)(**_hashable(spec.sizes))
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        its = workload_class(spec.implementation, spec.text)
+        if unknown := spec.sizes.keys() - (known := [size.name for size in fields(its)]):
+            raise ValueError(f"it has no size {min(unknown)}, but {', '.join(known)}")
+        workload = its(**_hashable(spec.sizes))
+    except (ImportError, AttributeError, TypeError, ValueError, ArithmeticError) as error:
         raise UsageError(f"workload {spec.name}: {error}: check its implementation and sizes in its suite") from None
     return workload if variant_seed is None else workload.draw_variant(variant_seed)
 

@@ -191,7 +191,7 @@ def _train(channel: Channel, assignment: Assignment, weights: SharedTensors) -> 
         channel.send("weights", examples=run.batches.examples_drawn)  # also those that the hand-over has drawn
     device = run.task.device
     peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
-    channel.send("summary", optimizer_state_bytes=_bytes_in(run.submission.state_dict()), peak_device_memory_bytes=peak)
+    channel.send("summary", optimizer_state_bytes=_state_bytes(run.submission), peak_device_memory_bytes=peak)
 
 
 def _begin(channel: Channel, assignment: Assignment, run: Run, module: types.ModuleType) -> None:
@@ -237,6 +237,13 @@ def _random_batch(assignment: Assignment) -> Batch:
     workload, device = assignment.workload, torch.device(assignment.device)
     indices = torch.arange(workload.batch_size, device=device)
     return workload.batch(_random_data(assignment), indices, torch.Generator(device).manual_seed(0))
+
+
+def _state_bytes(submission: Submission) -> int | None:
+    """Count the bytes of its state; None where it has no `state_dict` of its own, so that nothing is known."""
+    if getattr(type(submission), "state_dict", None) is Submission.state_dict:
+        return None
+    return _bytes_in(submission.state_dict())
 
 
 def _bytes_in(state: Any) -> int:

@@ -39,6 +39,7 @@ def test_a_wrong_word_is_named(words, named, capsys):
         ("submission=./my ÿ.py", "quote a value with spaces or signs twice"),
         ("submision=adamw", "did you mean submission=?"),
         ("space.lr=0.1", "write +space.lr=0.1"),
+        ("suite='minni'", "unknown suite 'minni': did you mean mini?"),
     ],
 )
 def test_an_override_that_hydra_does_not_take_has_its_remedy(override, remedy, capsys):

@@ -197,6 +197,10 @@ def test_the_initial_scale_multiplies_every_drawn_weight():
         (lambda: ModularDivision(training_fraction=1.0), "training_fraction"),
         (lambda: FashionMnistMlp(precision="float16"), "float32 or bfloat16"),
         (lambda: FashionMnistMlp(activation="step"), "activation"),
+        (lambda: FashionMnistMlp(batch_size="many"), "batch_size is 'many': give a whole number of at least 1"),
+        (lambda: SmallGpt(heads=0), "heads is 0"),
+        (lambda: SmallGpt(test_examples=1.5), "test_examples is 1.5"),
+        (lambda: SmallGpt(init_scale="big"), "init_scale is 'big': give a number"),
     ],
 )
 def test_impossible_sizes_are_refused_with_the_choices(make, message):

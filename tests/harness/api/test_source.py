@@ -118,6 +118,11 @@ def test_a_name_of_the_collection_is_not_taken():
         race([adamw])
 
 
+def test_a_key_that_there_is_not_is_named_and_not_the_suite():
+    with pytest.raises(timetrial.UsageError, match=r"workload=.* did you mean workloads="):
+        timetrial.race("adamw", workload=["small_gpt"])
+
+
 def test_importing_timetrial_is_fast_and_imports_no_torch():
     program = "import sys, timetrial; dir(timetrial); print(*{'torch', 'pandas', 'rich'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", program]).split() == []

@@ -163,6 +163,26 @@ def test_a_question_without_an_answer_is_refused_in_a_line(question, named):
         check(question)
 
 
+def test_a_clock_that_the_trials_do_not_have_is_refused_before_they_run(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(verdict, "RUNS", tmp_path / "runs")
+    assert cli.main(["judge", "plain", "twin", *OVERRIDES, "--clock", "paced", "executor.threads=2"]) == 2
+    assert "--clock paced: trials of small_gpt have no pacer here" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+    with pytest.raises(SystemExit):
+        cli.main(["judge", "plain", "twin", "--clock", "wall"])
+
+
+def test_a_file_is_compared_under_its_name(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(verdict, "RUNS", tmp_path / "runs")
+    source = folder / "submissions" / "plain" / "submission.py"
+    (tmp_path / "mine.py").write_text(f'HYPERPARAMETERS = {{"learning_rate": 0.003}}\n{source.read_text()}')
+    words = ["judge", "./mine.py", "plain", *OVERRIDES, "--clock", "steps", "--studies", "5", "max_steps=10"]
+    assert cli.main(words) == 3
+    (run,) = (tmp_path / "runs").iterdir()
+    assert (run / "mine" / "self_tuning").is_dir()
+
+
 def test_an_unknown_hyperparameter_is_named(folder):
     config, place = config_and_place()
     with pytest.raises(UsageError, match="rate"):

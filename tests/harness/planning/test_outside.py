@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ from timetrial.harness.commands.list import inventory
 from timetrial.harness.planning import imports, outside
 from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.configuration import compose
+from timetrial.harness.planning.places import SUBMISSIONS
 from timetrial.harness.planning.plan import make_plan
 from timetrial.harness.planning.source import read_source
 from timetrial.harness.trial.submission_modules import load_submission
@@ -225,11 +227,6 @@ def test_a_mistake_in_the_space_of_a_class_is_named_with_its_remedy(override, sa
     assert said in capsys.readouterr().err
 
 
-def test_a_class_that_cannot_be_stepped_by_itself_is_refused_with_the_reason():
-    with pytest.raises(UsageError, match="missing 1 required positional argument: 'closure'"):
-        find_submission("torch.optim:LBFGS")
-
-
 def test_what_is_imported_is_recorded_with_distribution_version_and_a_hash_of_its_files(folder, installed):
     installed("their-kit", "2.1", {"theirkit/__init__.py": "import far\n", "theirkit/core.py": "x = 1\n"})
     (folder / "local").mkdir()
@@ -299,7 +296,7 @@ def test_check_names_the_hyperparameters_that_there_are_and_shows_each_error_onc
     (folder / "mine.py").write_text(WRONG_NAME)
     assert main(["check", "./mine.py"]) == 1
     said = capsys.readouterr()
-    assert said.out.count("no hyperparameter 'rate' is given: submission.yaml has learning_rate") == 4
+    assert said.out.count("no hyperparameter 'rate' is given: there are learning_rate") == 4
     assert said.err.count("Traceback") == 1 and "/harness/" not in said.err and "hyperparameters.rate" in said.err
 
 
@@ -328,6 +325,103 @@ def test_check_says_what_it_waits_for_and_does_not_hang_on_every_workload(folder
     said = capsys.readouterr()
     assert said.out.count("hung: no end of the warm-up") == 1 and "small_gpt" not in said.out
     assert "still waiting" in said.err and "Traceback" not in said.err
+
+
+LOST = """
+import torch
+
+HYPERPARAMETERS = {"learning_rate": 0.02}
+
+
+class Lost(torch.optim.SGD):
+    momentum = {}
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for p in self.param_groups[0]["params"]:
+            momentum = self.momentum.setdefault(p, torch.zeros_like(p)).mul_(0.9).add_(p.grad)
+            p.sub_(momentum, alpha=self.param_groups[0]["lr"])
+
+
+def build_optimizer(model, hyperparameters, task):
+    return Lost(model.parameters(), lr=hyperparameters.learning_rate)
+"""
+ONE_SMALL_WORKLOAD = """
+workloads:
+  division:
+    implementation: timetrial.workloads.modular_division.ModularDivision
+    sizes: {modulus: 11, width: 16, layers: 1, heads: 2, batch_size: 32}
+    target: 0.9
+    budget_seconds: 20
+    step_hint: 100
+    eval_every: 10
+"""
+NOISY = LOST.replace("import", "import os\nimport", 1)
+NOISY = NOISY.replace("momentum = self", "p.add_(1e-6 * os.urandom(1)[0]); momentum = self")
+KEPT = LOST.replace("self.momentum.setdefault(p,", "self.state[p].setdefault('momentum',")
+UNSAVED = LOST.replace(
+    "    momentum = {}", "    momentum = {}\n\n    def state_dict(self):\n        raise KeyError('momentum')"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "finding"),
+    [
+        (KEPT, "ok", "it ends at the same weights"),
+        (LOST, "wrong", "state_dict must give all that training needs"),
+        (NOISY, "warning", "at other weights each time"),
+        (UNSAVED, "wrong", "crashed: KeyError: 'momentum'"),
+    ],
+)
+def test_check_interrupts_and_resumes(folder, text, verdict, finding, capsys):
+    (folder / "mine.py").write_text(text)
+    (folder / "small.yaml").write_text(ONE_SMALL_WORKLOAD)
+    assert main(["check", "./mine.py", "--suite", "./small.yaml"]) == (verdict == "wrong")
+    said = capsys.readouterr()
+    (line,) = [line for line in said.out.splitlines() if line.split()[1] == "resumed"]
+    assert line.startswith(verdict) and finding in line
+    assert ('File "./mine.py", line' in said.err) == (text == UNSAVED)
+
+
+CLOSED = LOST.replace("closure=None", "closure")
+CLOSED = CLOSED.replace("        for", "        with torch.enable_grad():\n            closure()\n        for")
+ASKING = LOST.replace("        for", "        assert closure, 'Lost needs a closure'\n        for")
+
+
+def test_a_step_that_requires_a_closure_gets_one_and_one_that_only_asks_a_remedy(folder, capsys):
+    (folder / "small.yaml").write_text(ONE_SMALL_WORKLOAD)
+    (folder / "mine.py").write_text(CLOSED.replace("self.momentum.setdefault(p,", "self.state[p].setdefault('m',"))
+    assert main(["check", "./mine.py", "--suite", "./small.yaml"]) == 0
+    assert main(["check", "mine:Lost", "--suite", "./small.yaml"]) == 0
+    (folder / "asking.py").write_text(ASKING)
+    with pytest.raises(UsageError, match=r"a step fails .*Lost needs a closure"):
+        find_submission("asking:Lost")
+    (folder / "mine.py").write_text(ASKING)
+    assert main(["check", "./mine.py", "--suite", "./small.yaml"]) == 1
+    assert "Lost needs a closure: write a class Submission" in capsys.readouterr().out
+
+
+def test_the_example_with_two_gradients_is_a_whole_file(folder, capsys):
+    examples = re.findall(r"```python\n(.*?)```", (SUBMISSIONS / "README.md").read_text(), re.DOTALL)
+    (example,) = [text for text in examples if "self.rho" in text]
+    (folder / "sam.py").write_text(example)
+    assert main(["check", "./sam.py"]) == 0
+    assert "warning" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [(b"# -*- coding: latin-1 -*-\n# \xe9\n", "mine.py is not UTF-8"), (b"# \xe9\n", "mine.py is not UTF-8")],
+)
+def test_a_file_that_is_not_utf8_is_named_by_its_place(folder, text, named):
+    (folder / "mine.py").write_bytes(text + OPTIMIZER.encode())
+    with pytest.raises(UsageError, match=f"^{folder / named}"):
+        find_submission("./mine.py")
+
+
+def test_a_class_of_a_file_is_told_how_to_write_it():
+    with pytest.raises(UsageError, match="write mine:Gentle, in its folder"):
+        find_submission("./mine.py:Gentle")
 
 
 def test_check_asks_for_smaller_steps_where_all_workloads_diverge(folder, capsys):

@@ -88,8 +88,9 @@ def test_the_reference_never_runs_twice_nor_where_it_is_not_wanted() -> None:
         config = compose(["submission=sgd", *overrides])
         assert with_reference(*overrides) == make_plan(config, "cpu", 1)
     assert sum(spec.submission == "adamw" for spec in with_reference("suite=mini", "reference_studies=9")) == 5 * 5 * 4
-    with pytest.raises(UsageError, match="reference_studies is 0"):
-        with_reference("suite=mini", "reference_studies=0")
+    for unused in ([], ["submission=[sgd,adamw]"]):
+        with pytest.raises(UsageError, match="reference_studies is 0"):
+            with_reference("suite=mini", "reference_studies=0", *unused)
 
 
 def test_protocol_is_shared_by_submissions_and_not_by_budgets() -> None:
@@ -128,6 +129,10 @@ def test_seeds_depend_on_every_part_and_on_nothing_else() -> None:
         (["ruleset.budget_factor=0"], ["ruleset.budget_factor is 0", "above zero"]),
         (["ruleset.step_hint_factor=two"], ["ruleset.step_hint_factor is 'two'", "above zero"]),
         (["suite=mini", "+suite.workloads.small_gpt.buget=1"], ["small_gpt", "buget"]),
+        (["max_steps=0"], ["max_steps is 0", "or null"]),
+        (["max_steps=1.5"], ["max_steps is 1.5"]),
+        (["variant_seed=a"], ["variant_seed is 'a'", "of at least 0"]),
+        (["seed=3"], ["ruleset.studies", "--first-study"]),
         (["data=fake"], ["fake", "synthetic"]),
         (["adamw"], ["adamw", "key=value"]),
         (["a=[1"], ["a=[1"]),
