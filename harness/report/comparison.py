@@ -101,7 +101,7 @@ def comparison_table(comparison: Comparison) -> "Table":
         table.add_row("on the way to the targets", "", "", with_interval(first.on_the_way, RATIO))
     study = comparison.board.study
     table.caption = (
-        f"expected time of a study, a miss counting as the budget; in brackets the share of {study} that reach"
+        f"expected time of a study, a miss counting as the budget; in brackets the expected share of {study} that reach"
     )
     table.caption_justify = "left"
     return table

@@ -25,7 +25,7 @@ def leaderboard_markdown(board: Board) -> str:
         parts += ["## Time to target", _times(board)]
         parts += [
             f"Expected {clock_in_words(scores.clock)} of a study, a miss counting as the budget; how many times the "
-            f"fastest's; and the share of {scores.study} that reach the target, where it is not all."
+            f"fastest's; and the share of {scores.study} that are expected to reach the target, where it is not all."
         ]
     uncertain = [s for s in scores.standings if s.certificate and not s.certificate.holds]
     if uncertain:

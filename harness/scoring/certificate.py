@@ -41,7 +41,7 @@ class Certificate:
         found = []
         if self.seldom:
             shares = ", ".join(f"{name} in {reach:.0%}" for name, reach in self.seldom.items())
-            found.append(f"reaches {shares} of {'studies' if self.tuned else 'trials'}")
+            found.append(f"is estimated to reach {shares} of studies" if self.tuned else f"reaches {shares} of trials")
         if self.falling:
             gains = ", ".join(f"{with_interval(gain)} on {name}" for name, gain in self.falling.items())
             found.append(f"twice the draws would be sooner: {gains}")

@@ -142,7 +142,8 @@ def _times(board: Leaderboard) -> list[RenderableType]:
     for standing in board.standings:
         cells = [time_in_words(result, board.unit) for result in standing.workloads.values()]
         table.add_row(standing.submission, *cells)
-    return [Text(f"\n{what}, over the fastest, and the share of {board.study} that reach it (none given: all)"), table]
+    share = f"the expected share of {board.study} that reach it (none given: all)"
+    return [Text(f"\n{what}, over the fastest, and {share}"), table]
 
 
 def time_in_words(result: WorkloadResult, unit: str) -> str:

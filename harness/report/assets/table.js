@@ -163,7 +163,7 @@ function drawHeadline() {
   place("ranking-note",
     `Speed-up: how many times sooner than ${board().reference}, from what the best of a study is expected to be ` +
     "worth. May be best: with 95 % the best is one of these; separated from: who is faster or slower at " +
-    "simultaneous 95 %. On the way: the speed-up at seven levels before each target. Reach: the share of " +
+    "simultaneous 95 %. On the way: the speed-up at seven levels before each target. Reach: the expected share of " +
     `${board().study} that reach a target. Per workload: relative to the fastest, the expected time of a study, a ` +
     "miss counting as the budget, and its reach where it is not all. Tolerance of the learning rate: " +
     "the highest over the lowest drawn rate with a metric within 5 % of the best. Peak memory: of the training " +

@@ -31,3 +31,4 @@ def test_a_flat_curve_holds():
 def test_a_target_that_studies_seldom_reach_costs_it_too():
     found = certificate((10.0, *[float("inf")] * 4))
     assert 0.5 < found.seldom["x"] < 0.9 and not found.holds
+    assert found.reasons()[0] == f"is estimated to reach x in {found.seldom['x']:.0%} of studies"
