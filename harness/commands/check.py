@@ -1,4 +1,4 @@
-"""Check a submission: read its yaml and search space, lint its source, and run some steps on every workload.
+"""Check a submission: read its yaml and search space, lint its source, run some steps on every workload, resume one.
 
 With --workload: check that a workload of your own keeps to what a race needs, and race adamw on it for some steps.
 """
