@@ -61,8 +61,9 @@ function drawHeat() {
   });
   const table = element("table", { class: "heat" }, element("thead", {}, head), element("tbody", {}, ...body));
   const hint = element("p", { class: "hint" },
-    `Expected ${inWords()} to target of a study with 95 % interval, a miss counting as the budget, and the expected share of ` +
-    `${board().study} that reach it. The stronger the colour, the nearer to the fastest. Hatched: never reached.`);
+    `Expected ${inWords()} to target of a study with 95 % interval, a miss counting as the budget, and the expected ` +
+    `share of ${board().study} that reach it. The stronger the colour, the nearer to the fastest. ` +
+    "Hatched: never reached.");
   const scroll = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Heat map" }, table);
   place("heat", element("div", { class: "card" }, element("h3", {}, "Where it is won"), hint, scroll));
 }
