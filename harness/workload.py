@@ -22,7 +22,9 @@ from timetrial.harness import UsageError
 SPLITS = ("train", "validation", "test")
 ROLES = ("embedding", "hidden_matrix", "convolution", "bias", "norm", "output")
 
-_WHOLE, _REAL = (int, int | None, "int", "int | None"), (float, "float")
+_OPTIONAL = (int | None, float | None, "int | None", "float | None")
+_NUMBERS = {Integral: (int, "int", int | None, "int | None"), Real: (float, "float", float | None, "float | None")}
+_COUNTS = ("batch_size", "training_examples", "validation_examples", "test_examples")
 
 Data = Mapping[str, Tensor]
 """The tensors of one split by name."""
@@ -70,7 +72,7 @@ def cache_folder() -> Path:
 class Workload(ABC):
     """What a submission trains. Subclasses are frozen dataclasses whose fields are their sizes.
 
-    A size that is a whole number is at least 1, or is its default.
+    A field of type `int` or `float` takes such a number alone.
 
     Targets, budgets and evaluation points are not here: a suite's config gives them to the referee, and the trainee,
     which holds a workload too, never learns the target.
@@ -97,11 +99,15 @@ class Workload(ABC):
     def __post_init__(self) -> None:
         for size in fields(self):
             value = getattr(self, size.name)
-            is_whole = isinstance(value, Integral) and value >= 1 and not isinstance(value, bool)
-            if size.type in _WHOLE and not is_whole and value != size.default:
-                raise ValueError(f"{size.name} is {value!r}: give a whole number of at least 1")
-            if size.type in _REAL and not isinstance(value, Real):
-                raise ValueError(f"{size.name} is {value!r}: give a number")
+            kind = next((kind for kind, types in _NUMBERS.items() if size.type in types), None)
+            if kind is None or (value is None and size.type in _OPTIONAL):
+                continue
+            if isinstance(value, bool) or not isinstance(value, kind):
+                raise ValueError(
+                    f"{size.name} is {value!r}: give {'a whole number' if kind is Integral else 'a number'}"
+                )
+            if size.name in _COUNTS and value < 1:
+                raise ValueError(f"{size.name} is {value!r}: give at least 1")
         if self.precision not in ("float32", "bfloat16"):
             raise ValueError(f"precision is {self.precision!r}: choose float32 or bfloat16")
 

@@ -164,7 +164,8 @@ def _resumption(spec: "TrialSpec") -> Line:
     """Interrupt and resume a trial: what its submission has kept to itself is lost then, and shows."""
     from timetrial.harness.rules.probe import resume_briefly
 
-    found, what, where = resume_briefly(spec), "resumed", f"on {spec.workload.name}"
+    (found,) = _told_of_waiting(map(resume_briefly, [spec]))
+    what, where = "resumed", f"on {spec.workload.name}"
     if found.result.status not in ENDED:
         if found.result.traceback:
             print(_own_frames(found.result.traceback, spec.submission), file=sys.stderr)
@@ -198,7 +199,7 @@ def _verdicts(
             yield "warning" if diverged[-1] else "ok", spec.workload.name, f"{result.step:g} batches, {speed}{reason}"
         else:
             asks = "closure" in (result.reason or "")
-            remedy = ": write a class Submission, as submissions/README.md does for SAM" if asks else ""
+            remedy = ": give it one in a class Submission, as submissions/README.md shows for SAM" if asks else ""
             yield "wrong", spec.workload.name, f"{result.status}: {result.reason}{remedy}"
             if result.traceback and result.reason not in told:
                 print(_own_frames(result.traceback, spec.submission), file=sys.stderr)

@@ -58,7 +58,10 @@ def main(options: argparse.Namespace) -> int:
     if len(names) > 1:
         raise UsageError(f"{' '.join(names)}: compare with one reference; run judge once for each")
     values = read_values(options.set)
-    mine, reference = (find_submission(name).name for name in (options.mine, names[0] if names else REFERENCE))
+    typed = options.mine, names[0] if names else REFERENCE
+    mine, reference = (find_submission(name).name for name in typed)
+    if mine == reference and typed[0] != typed[1]:
+        raise UsageError(f"{' and '.join(typed)} would both be called {mine}: rename one")
     question = Question(
         mine,
         reference,

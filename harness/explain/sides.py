@@ -14,8 +14,8 @@ from torch import nn
 from timetrial.harness import UsageError
 from timetrial.harness.explain.agreement import Values
 from timetrial.harness.explain.loop import Training, hyperparameters_of
-from timetrial.harness.submission import OptimizerSubmission, Submission, Task, optimizers_of
-from timetrial.harness.workload import Batch, Workload
+from timetrial.harness.submission import OptimizerSubmission, Task, optimizers_of
+from timetrial.harness.workload import Workload
 
 SYNONYMS = (("lr", "learning_rate"), ("eps", "epsilon"))
 """Names of one hyperparameter. Beside these, `betas` is what `beta1` and `beta2` are together."""
@@ -58,22 +58,14 @@ class Side:
         return {name for names, _ in self.groups for name in names}
 
 
-class Partly(Submission):
+class Partly(OptimizerSubmission):
     """An optimizer that need not train all parameters; the rest stay where they are."""
 
     def __init__(self, model: nn.Module, task: Task, optimizer: torch.optim.Optimizer) -> None:
-        super().__init__(model, SimpleNamespace(), task)
-        self.optimizer = optimizer
+        super().__init__(lambda *_: optimizer, model, SimpleNamespace(), task)
         trained = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         rest = [parameter for parameter in model.parameters() if id(parameter) not in trained]
         self.idle = torch.optim.SGD(rest, lr=0.0) if rest else None
-        if hasattr(optimizer, "train"):
-            optimizer.train()
-
-    def training_step(self, batch: Batch) -> None:
-        self.model.zero_grad()
-        self.task.loss(self.model, batch).backward()
-        self.optimizer.step()
 
 
 def optimizer_class(path: str) -> type[torch.optim.Optimizer]:

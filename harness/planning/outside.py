@@ -29,7 +29,7 @@ IN_THE_FILE = {"SEARCH_SPACE": "search_space", "HYPERPARAMETERS": "hyperparamete
 OTHERS_IN_A_RUN = ("jobs", "report")
 """Folders of a run that are no submission's."""
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]*")
-FILE_AND_CLASS = re.compile(r"(?:.*/)?(\w+\.py):(\w+)")
+FILE_AND_CLASS = re.compile(r"(?:.*/)?([^/]+)\.py:(\w+)")
 IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -73,7 +73,7 @@ def prepare(typed: str, space: Mapping[str, Any]) -> Outside:
     """
     name = name_of(typed)
     if made := FILE_AND_CLASS.fullmatch(typed):
-        raise UsageError(f"submission {typed!r} is no import path: write {made[1][:-3]}:{made[2]}, in its folder")
+        raise UsageError(f"submission {typed!r} is no import path: write {made[1]}:{made[2]}, in its folder")
     if is_path(typed):
         if not NAME.fullmatch(name) or name in OTHERS_IN_A_RUN:
             raise UsageError(f"submission {typed!r} would be called {name!r}: choose another: letters, digits, - and _")

@@ -54,6 +54,6 @@ def _module(name: str, place: str) -> str:
 def read_text(path: Path) -> str:
     """Read a source file; raises `UsageError` where it is not UTF-8."""
     try:
-        return path.read_bytes().decode()
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from None

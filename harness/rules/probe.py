@@ -4,14 +4,14 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.source import read_source
-from timetrial.harness.planning.spec import TrialSpec
+from timetrial.harness.planning.spec import NO_BUDGET, UNREACHABLE, TrialSpec
 from timetrial.harness.records.files import Result, TrialFolder
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ class Resumption:
 
 
 def resume_briefly(spec: TrialSpec, data_root: Path | None = None) -> Resumption:
-    """Interrupt a trial at its first evaluation and resume it, and compare its last weights with those of its twin."""
+    """Interrupt a trial at its first evaluation and resume it, and compare its last weights with those of its twin.
+
+    Neither target nor budget ends it, but its `max_steps`.
+    """
     import torch
 
     from timetrial.harness.trial.arena import Arena
@@ -72,14 +75,16 @@ def resume_briefly(spec: TrialSpec, data_root: Path | None = None) -> Resumption
         tempfile.TemporaryDirectory(prefix="timetrial-probe-") as place,
         contextlib.closing(Arena(spec, data_root)) as arena,
     ):
+        unreachable = replace(spec.workload, target=UNREACHABLE[arena.workload.higher_is_better])
+        endless = replace(spec, workload=unreachable, budget_seconds=NO_BUDGET)
 
         def run(name: str, interrupted: bool = False) -> tuple[Result, Mapping[str, "Tensor"]]:
             folder = TrialFolder(Path(place) / name)
-            folder.write_spec(spec)
+            folder.write_spec(endless)
             if interrupted:
                 with contextlib.suppress(Interrupted):
-                    return run_trial(spec, source, arena, folder, stop=lambda: True), {}  # it failed before
-            return run_trial(spec, source, arena, folder, keep_weights=True), folder.read_weights() or {}
+                    return run_trial(endless, source, arena, folder, stop=lambda: True), {}  # it failed before
+            return run_trial(endless, source, arena, folder, keep_weights=True), folder.read_weights() or {}
 
         result, resumed = run("resumed", interrupted=True)
         whole = run("whole")[1]
@@ -88,4 +93,5 @@ def resume_briefly(spec: TrialSpec, data_root: Path | None = None) -> Resumption
 
 
 def _are_equal(some: Mapping[str, "Tensor"], others: Mapping[str, "Tensor"]) -> bool:
-    return some.keys() == others.keys() and all(tensor.equal(others[name]) for name, tensor in some.items())
+    equal = (tensor.equal(others[name]) for name, tensor in some.items())
+    return some.keys() == others.keys() and len(some) > 0 and all(equal)

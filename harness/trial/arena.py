@@ -39,9 +39,16 @@ class Arena:
             "validation": self._on_device(splits["validation"]),
             "test": self._on_device(splits["test"]),
         }
-        self.model = self.workload.build_model(torch.Generator().manual_seed(0)).to(self.device).eval()
+        self.model = self._build_model(spec.workload.name).to(self.device).eval()
         self.pacer = self.build_pacer() if is_paced(spec) else None
         self.parameters = sum(parameter.numel() for parameter in self.model.parameters())
+
+    def _build_model(self, name: str) -> torch.nn.Module:
+        try:
+            return self.workload.build_model(torch.Generator().manual_seed(0))
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise UsageError(f"workload {name} builds no model: {what}: check its sizes in its suite") from error
 
     def build_pacer(self) -> Pacer:
         """Build the reference loop of the clock, which trains on random data."""

@@ -160,14 +160,14 @@ def _drop_capabilities() -> None:
 def _readable() -> list[str]:
     """List the code, libraries and facts about the machine that Python, torch and compilers need."""
     code = [str(CODE / "harness"), str(CODE / "pyproject.toml")]
-    folders = [path for path in sys.path if os.path.isdir(path) and path != namespaces.WRITABLE]
-    installed = [path for path in folders if not CODE.is_relative_to(path)]
+    installed = [path for path in sys.path if path and not CODE.is_relative_to(path) and os.path.isdir(path)]
     python = [sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.realpath(sys.executable))]
     system = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt", "/sys", "/dev/zero", "/dev/urandom", "/dev/random"]
     etc = [f"/etc/{name}" for name in ("ld.so.cache", "localtime", "passwd", "group", "nsswitch.conf", "alternatives")]
     loaded = os.environ.get("LD_LIBRARY_PATH", "").split(":")
     libraries = [path for path in loaded if os.path.isabs(path) and not CODE.is_relative_to(os.path.realpath(path))]
-    return [*code, *installed, *python, *system, *etc, *libraries, *_devices()]
+    places = [*code, *installed, *python, *system, *etc, *libraries, *_devices()]
+    return [path for path in places if namespaces.can_show(path)]
 
 
 def _devices() -> list[str]:

@@ -21,7 +21,8 @@ def keep(run: Callable[[], None], end: int, memory_bytes: int, tasks: int) -> No
     """Start `run` in a child and never return: this process ends when the child has, which kills its namespace.
 
     What the child's end was is written to the file `end` as JSON: `status`, as `waitpid` gives it, or what there was
-    too much of, `exceeded`: more than `memory_bytes` of all processes together, or more `tasks` than there may be.
+    too much of, `exceeded`: more than `memory_bytes` of all processes together, or more `tasks` than there may be. This
+    process imports nothing from here on: its child sees the same files, and may move folders in the writable one.
     """
     adopt_orphans()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})

@@ -60,8 +60,8 @@ def limit_numbers(most: int) -> None:
 def show_only(readable: Iterable[str], elsewhere: Mapping[str, str], size: int, writable_proc: bool = False) -> bool:
     """Replace the root of the file system: `readable` files and folders, read-only, and `WRITABLE` of `size` bytes.
 
-    What is readable may lie below `WRITABLE`, where it stays read-only. `elsewhere` has more that is shown, read-only
-    too, by the places where it is shown. With `writable_proc`, /proc is
+    What is readable may lie below `WRITABLE`, where it stays read-only, but `can_show` must be true of it. `elsewhere`
+    has more that is shown, read-only too, by the places where it is shown. With `writable_proc`, /proc is
     as writable as ever: something else must guard it.
 
     Says whether /proc shows the processes of this namespace alone. Raises `OSError` where a step is not allowed;
@@ -102,6 +102,11 @@ def show_only(readable: Iterable[str], elsewhere: Mapping[str, str], size: int, 
     _checked(_libc.umount2(b".", _MNT_DETACH))
     os.chdir(WRITABLE)
     return own_proc
+
+
+def can_show(path: str) -> bool:
+    """Say whether a view can show `path` read-only: it is not `WRITABLE`, and no folder that this is in."""
+    return not Path(WRITABLE).resolve().is_relative_to(os.path.realpath(path))
 
 
 def _resolved(paths: Iterable[str]) -> set[str]:

@@ -14,7 +14,7 @@ from tests.cheats.test_breaking import AT_STEP
 from tests.cheats.test_reach import needs
 from tests.harness.trial.tiny import HONEST, run
 from timetrial.harness.planning.places import ROOT
-from timetrial.harness.trial import isolation, referee
+from timetrial.harness.trial import isolation, namespaces, referee
 from timetrial.harness.trial.trainee_process import _remove
 
 LIBC = "import ctypes; libc = ctypes.CDLL(None, use_errno=True)"
@@ -167,20 +167,30 @@ def late():
     (library,) = [path for path in (f"{folder}/read_late.py" for folder in sys.path) if os.path.exists(path)]
     try: open(library, "a").write("more")
     except OSError: print("HERE", open(library).read(), flush=True)
+    open("/tmp/much", "wb").write(bytes(3 << 20))
+    try: os.rename("/tmp/etc", "/tmp/elsewhere")
+    except FileNotFoundError: print("WHOLE", flush=True)
 """
 
 
+@pytest.fixture
+def below_tmp():
+    with tempfile.TemporaryDirectory(dir=namespaces.WRITABLE) as folder:
+        yield Path(folder)
+
+
 @needs(isolation.DISK)
-def test_libraries_in_the_folder_for_temporary_files_are_read_late_and_never_written(open_folder) -> None:
+def test_libraries_in_the_folder_for_temporary_files_are_read_late_and_never_written(below_tmp) -> None:
     """As those of an environment below /tmp, where the one folder that a trial may write to is mounted."""
-    libraries = open_folder / "an" / "environment"
+    libraries = below_tmp / "an" / "environment"
     libraries.mkdir(parents=True)
     (libraries / "read_late.py").write_text("a library")
+    (below_tmp / "link").symlink_to(namespaces.WRITABLE)
     told = READS_LATE + HONEST.replace("    return", "    late()\n    return")
-    environment = ("env", f"PYTHONPATH={libraries}", sys.executable)
-    result = _trial(open_folder, *environment, source=told)
+    environment = ("env", f"PYTHONPATH={libraries}:{below_tmp / 'link'}", "LD_LIBRARY_PATH=/tmp", sys.executable)
+    result = _trial(below_tmp, *environment, source=told)
     assert result["status"] == "budget_exhausted", (result["reason"], result["traceback"])
-    assert "HERE a library" in result["said"]
+    assert "HERE a library" in result["said"] and "WHOLE" in result["said"]
 
 
 def _opened(folders: list[Path], beside: Path) -> tuple[str, ...]:

@@ -181,6 +181,9 @@ def test_a_file_is_compared_under_its_name(folder, tmp_path, monkeypatch):
     assert cli.main(words) == 3
     (run,) = (tmp_path / "runs").iterdir()
     assert (run / "mine" / "self_tuning").is_dir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.py").write_text((tmp_path / "mine.py").read_text())
+    assert cli.main(["judge", "./mine.py", "./other/mine.py", *OVERRIDES]) == 2
 
 
 def test_an_unknown_hyperparameter_is_named(folder):

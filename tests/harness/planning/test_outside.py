@@ -398,7 +398,15 @@ def test_a_step_that_requires_a_closure_gets_one_and_one_that_only_asks_a_remedy
         find_submission("asking:Lost")
     (folder / "mine.py").write_text(ASKING)
     assert main(["check", "./mine.py", "--suite", "./small.yaml"]) == 1
-    assert "Lost needs a closure: write a class Submission" in capsys.readouterr().out
+    assert "Lost needs a closure: give it one in a class Submission" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ends", ["target: 0.01", "budget_seconds: 0.005"])
+def test_a_trial_that_would_end_early_is_resumed_all_the_same(folder, ends, capsys):
+    text = re.sub(f"{ends.partition(':')[0]}: .*", ends, ONE_SMALL_WORKLOAD)
+    (folder / "small.yaml").write_text(text)
+    assert main(["check", "adamw", "--suite", "./small.yaml"]) == 0
+    assert "it ends at the same weights" in capsys.readouterr().out
 
 
 def test_the_example_with_two_gradients_is_a_whole_file(folder, capsys):
@@ -420,8 +428,9 @@ def test_a_file_that_is_not_utf8_is_named_by_its_place(folder, text, named):
 
 
 def test_a_class_of_a_file_is_told_how_to_write_it():
-    with pytest.raises(UsageError, match="write mine:Gentle, in its folder"):
-        find_submission("./mine.py:Gentle")
+    for typed, written in (("./mine.py:Gentle", "mine:Gentle"), ("my-own.py:Gentle", "my-own:Gentle")):
+        with pytest.raises(UsageError, match=f"write {written}, in its folder"):
+            find_submission(typed)
 
 
 def test_check_asks_for_smaller_steps_where_all_workloads_diverge(folder, capsys):
