@@ -115,7 +115,7 @@ def test_where_the_first_does_not_move_the_share_is_infinite():
     [
         ("adamw torch.optim:Nothing", "has no attribute 'Nothing'"),
         ("adamw torch.nn:Linear", "is no torch.optim.Optimizer"),
-        ("adamw torch.optim:LBFGS", "cannot take these steps"),
+        ("adamw torch.optim:SparseAdam", "cannot take these steps"),
         ("adamw torch.optim:AdamW --map lr=rate", "neither a value nor a hyperparameter"),
         ("adamw sgd --map beta=beta1", "sgd has no such hyperparameter"),
         ("adamw sgd lr=1", "adamw has no hyperparameter 'lr'"),
