@@ -122,7 +122,8 @@ def test_an_open_race_goes_on_with_the_source_that_it_keeps_when_files_have_chan
     before = trial.read_ending()[1]
     (folder / "mine.py").write_text(MINE.replace("of mine", "of another kind"))
     assert cli.main(race(folder)) == 2, "all trials have ended: this would be another race"
-    assert "give this run another name" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "another source of mine, which has changed since: give this run another name" in said
     trial.remove_records()
     (folder / "mine.py").unlink()
     shutil.rmtree(folder / "__pycache__", ignore_errors=True)

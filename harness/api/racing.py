@@ -13,6 +13,10 @@ Submission = str | Callable[..., Any]
 """What `submission=` of `timetrial run` takes, or a function or class of this session."""
 
 
+_WHERE = ("data_root", "executor")
+"""Settings that change no result."""
+
+
 def race(
     submissions: Submission | Sequence[Submission],
     suite: str = "quickstart",
@@ -29,9 +33,9 @@ def race(
     `timetrial.harness.submission.Submission`, which race under their own names. The attributes `HYPERPARAMETERS` (for
     `ruleset="self_tuning"`) and `SEARCH_SPACE` (for `ruleset="external"`) of a function say which values are tried, as
     those of a `submission.yaml`. `studies`, `trials`: how many, by default as many as the suite has. `run`: the name of
-    the run, by default the suite's, with a hash of the functions where there are any: an edited function starts another
-    run, and an unchanged one goes on. `overrides`: any other key of `configs/config.yaml`, such as
-    `workloads=["small_gpt"]` or `data_root="data"`.
+    the run, by default the suite's, with a hash of functions and settings where there are any: an edited function or
+    another setting starts another run, and the same ones go on. `overrides`: any other key of `configs/config.yaml`,
+    such as `workloads=["small_gpt"]` or `data_root="data"`.
 
     Raises `UsageError` for what `timetrial run` refuses, for a function that uses what cannot travel with it, and for
     data that are missing. A trial that fails raises nothing: it is in `Results.trials`, with its reason.
@@ -46,16 +50,18 @@ def race(
             raise UsageError(f"{one!r} is no submission: give a name, or a function or class")
     defined = {one.__name__: one for one in given if not isinstance(one, str)}
     texts = {name: source_of(one) for name, one in defined.items()}
-    if texts:
-        run = run or f"{suite}-{_hash(''.join(texts.values()))}"
+    settings = {"ruleset.studies": studies, "ruleset.trials": trials, **overrides}
+    settings = {key: value for key, value in settings.items() if value is not None}
+    told_apart = [*texts.values(), *(f"{k}={v}" for k, v in sorted(settings.items()) if k not in _WHERE)]
+    if told_apart:
+        run = run or f"{suite}-{_hash(''.join(told_apart))}"
     places = {name: _write(name, text, RUNS / str(run) / "notebook") for name, text in texts.items()}
     keys = {
         "submission": [one if isinstance(one, str) else str(places[one.__name__]) for one in given],
         "suite": suite,
         "ruleset": ruleset,
-        **{key: value for key, value in (("ruleset.studies", studies), ("ruleset.trials", trials)) if value},
         **({"run": run} if run else {}),
-        **overrides,
+        **settings,
     }
     started = start([f"{key}={_written(value)}" for key, value in keys.items()])
     run_plan_place = started.run, started.plan, started.place

@@ -99,7 +99,10 @@ def _lines(name: str, suite: str, space: list[str]) -> Iterator[Line]:
     for its in folder.imports:
         version = f"{its.distribution} {its.version}" if its.distribution else "its own"
         yield "ok", f"imports {its.name}", f"{version}: {its.files} files, {its.bytes:,} bytes, hash {its.hash}"
-    findings = lint_files(folder.source_files().items())
+        if its.distribution is None and its.place.is_dir():
+            yield "warning", f"imports {its.name}", "to enter the collection, put its modules beside submission.py"
+    code = folder.code_files()
+    findings = lint_files(code.items())
     for found in findings:
         yield (
             ("wrong" if found.severity == REFUSED else "warning"),
@@ -107,7 +110,7 @@ def _lines(name: str, suite: str, space: list[str]) -> Iterator[Line]:
             found.message,
         )
     if not findings:
-        yield "ok", "source", f"{len(folder.source_files())} files, nothing against the rules"
+        yield "ok", "source", f"{len(code)} files, nothing against the rules"
     yield from _trials([f"submission={name}", f"ruleset={folder.rulesets[0]}", f"suite={suite}", *space])
 
 
@@ -213,7 +216,7 @@ def _verdicts(
 
 def _told_of_waiting(tried: Iterator) -> Iterator:
     """Give the trials as they come, and say so where one is long in coming."""
-    line = "still waiting for the next trial: torch.compile may take a minute; an endless loop is ended in two"
+    line = "still waiting: a busy machine starts slowly, compiling takes a minute, an endless loop is ended in two"
     while True:
         timer = threading.Timer(PATIENCE, print, (line,), {"file": sys.stderr})
         timer.start()

@@ -29,6 +29,7 @@ def main(options: argparse.Namespace) -> int:
     if folder.exists() or folder.with_suffix(".py").exists():
         raise UsageError(f"{place} is there already: choose another name, or edit it")
     shutil.copytree(SUBMISSIONS / TEMPLATE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    place = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     print(f"made {place}/. Next:")
     print(f"  1. edit    {place}/submission.py     the algorithm, about ten lines")
     print(f"  2. edit    {place}/submission.yaml   who wrote it, and its search space")

@@ -36,7 +36,7 @@ class Setting:
         """Build a training run; raises `UsageError` for what a submission or an optimizer refuses."""
         try:
             return Training(self.workload, submission, hyperparameters, **self.options)
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, LookupError) as error:
             raise UsageError(f"{name} cannot be built here: {error}") from None
 
     def counts(self, role: str) -> bool:
@@ -94,8 +94,12 @@ def first_side(setting: Setting, one: str, values: Values) -> Side:
 def second_side(setting: Setting, other: str, first: Side, mapping: Mapping[str, str]) -> Side:
     """Build the other, with the hyperparameters of the first by name or by `mapping`."""
     if ":" in other:
-        wanted = _hyperparameters_of_class(optimizer_class(other))
-        groups = [(names, _map(first.values, group, wanted, mapping)) for names, group in first.groups]
+        defaults = _defaults_of_class(optimizer_class(other))
+        if unknown := sorted(set(mapping) - set(defaults)):
+            raise UsageError(f"--map {unknown[0]}: {other} has no such argument: it has {', '.join(defaults)}")
+        groups = [
+            (names, _filled(_map(first.values, group, defaults, mapping), defaults)) for names, group in first.groups
+        ]
         return _of_class(setting, other, groups)
     own = hyperparameters_of(other)
     if unknown := sorted(set(mapping) - set(own)):
@@ -116,7 +120,7 @@ def _of_submission(setting: Setting, name: str, values: Values) -> Side:
 def _of_class(setting: Setting, path: str, groups: Sequence[tuple[list[str], Values]]) -> Side:
     """Build an optimizer class for parameters by name; where it refuses some, for hidden matrices alone."""
     kind = optimizer_class(path)
-    known = _hyperparameters_of_class(kind)
+    known = _defaults_of_class(kind)
 
     def build(model: nn.Module, roles: Mapping[str, str], role: str | None) -> torch.optim.Optimizer:
         parameters, given = dict(model.named_parameters()), []
@@ -156,8 +160,17 @@ def _groups(setting: Setting, training: Training) -> list[tuple[list[str], Value
     return [(own, options) for own, options in found if own]
 
 
-def _hyperparameters_of_class(kind: type[torch.optim.Optimizer]) -> list[str]:
-    return [name for name in inspect.signature(kind.__init__).parameters if name not in SWITCHES]
+def _defaults_of_class(kind: type[torch.optim.Optimizer]) -> dict[str, Any]:
+    """List the hyperparameters of a class with their defaults."""
+    parameters = inspect.signature(kind.__init__).parameters.values()
+    return {its.name: its.default for its in parameters if its.name not in SWITCHES}
+
+
+def _filled(values: Values, defaults: Values) -> Values:
+    """Fill up tuples that are too short, such as the `betas` of a method with `beta1` alone, with their defaults."""
+    rest = {name: defaults[name][len(value) :] for name, value in values.items() if isinstance(value, tuple)
+            and isinstance(defaults[name], tuple)}  # fmt: skip
+    return values | {name: values[name] + its for name, its in rest.items()}
 
 
 def _map(values: Values, group: Values, wanted: Iterable[str], mapping: Mapping[str, str]) -> Values:

@@ -21,10 +21,11 @@ import pandas as pd
 from timetrial.harness import UsageError
 from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.environment import describe_machine
-from timetrial.harness.planning.source import Source, read_source
+from timetrial.harness.planning.source import Source, read_copy, read_source
 from timetrial.harness.planning.spec import NO_BUDGET, UNREACHABLE, TrialSpec
 from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.records.pace import charged_seconds
+from timetrial.harness.records.run import Run
 from timetrial.harness.runs.execute import Place
 from timetrial.harness.scoring import REFERENCE
 from timetrial.harness.scoring.prices import Prices
@@ -50,21 +51,25 @@ class Priced:
     trials: Mapping[str, TrialSpec]
 
 
-def winners(trials: pd.DataFrame, specs: Mapping[str, TrialSpec], skipped: dict[str, str]) -> list[Priced]:
-    """Find for each submission of one board its fastest trial by steps on each workload, and its source in this clone.
+def winners(trials: pd.DataFrame, specs: Mapping[str, TrialSpec], skipped: dict[str, str], run: Run) -> list[Priced]:
+    """Find for each submission of one board its fastest trial by steps on each workload, and its source.
 
-    `skipped` takes up those that this clone does not have, with the reason.
+    That is what `run` has kept, or else, of committed results, what is in this clone. `skipped` takes up those that it
+    does not have, with the reason.
     """
     found = []
     for name, rows in trials.sort_values(["crossing_steps", "study", "trial"]).groupby("submission", observed=True):
         try:
-            folder = find_submission(str(name))
-            source = read_source(folder.name, folder.source_files(), folder.imports)
+            if run.source(str(name)).is_dir():
+                source, now = read_copy(str(name), run.source(str(name)), run.imports(str(name))), None
+            else:
+                folder = find_submission(str(name))
+                source, now = read_source(folder.name, folder.source_files(), folder.imports), folder.source_hash()
         except UsageError as error:
             skipped[str(name)] = str(error)
             continue
         best = {str(row.workload): specs[row.path] for row in rows.drop_duplicates("workload").itertuples()}
-        changed = folder.source_hash() != next(iter(best.values())).source_hash
+        changed = now is not None and now != next(iter(best.values())).source_hash
         found.append(Priced(str(name), source, changed, best))
     return found
 

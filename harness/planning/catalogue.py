@@ -70,6 +70,16 @@ class SubmissionFolder:
         imports = {MANIFEST: self._manifest} if self.imports else {}
         return {p.name: p for p in own} | imports | {f"shared/{name}": shared[name] for name in sorted(shared)}
 
+    def code_files(self) -> dict[str, Path]:
+        """List the code that its author answers for: `source_files`, and modules that no distribution brings."""
+        own = [its.place for its in self.imports if its.distribution is None]
+        modules = {
+            f"{place.name}/{file.relative_to(place).as_posix()}" if place.is_dir() else place.name: file
+            for place in own
+            for file in (sorted(place.rglob("*.py")) if place.is_dir() else [place])
+        }
+        return self.source_files() | modules
+
     @cached_property
     def imports(self) -> list[Import]:
         """List what its own files import from outside torch and this project."""
@@ -122,6 +132,8 @@ def find_submission(name: str, space: Mapping[str, Any] | None = None) -> Submis
         raise UsageError(_unknown("submission", name, submission_names(), "timetrial list shows all"))
     if not (path / "submission.py").is_file():
         raise UsageError(f"submission {name!r} has no {path / 'submission.py'}: write it, or copy the template's")
+    if inner := next(path.glob("*/*.py"), None):
+        raise UsageError(f"submission {name!r} has modules in {inner.parent}: put them beside its submission.py")
     folder = read_submission(name, path / "submission.yaml")
     read_source(name, {file.name: file for file in path.glob("*.py")})  # raises where one is no UTF-8
     return folder

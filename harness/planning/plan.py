@@ -121,9 +121,10 @@ def draw_points(folder: SubmissionFolder, ruleset: str, study: int, trials: int)
     Raises `UsageError` where the submission does not take part in it.
     """
     if ruleset not in folder.rulesets:
-        needed = "a search_space" if ruleset == "external" else "hyperparameters"
+        needed = "search_space" if ruleset == "external" else "hyperparameters"
+        wanted = f"it {needed.upper()}" if folder.origin.endswith(".py") else f"its submission.yaml {needed}"
         raise UsageError(
-            f"submission {folder.name!r} does not enter ruleset {ruleset}: add {needed} to its submission.yaml, "
+            f"submission {folder.name!r} does not enter ruleset {ruleset}: give {wanted}, "
             f"or choose ruleset={folder.rulesets[0]}"
         )
     if ruleset == "self_tuning":

@@ -4,7 +4,7 @@ import compileall
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from py_compile import PycInvalidationMode
@@ -92,19 +92,11 @@ class RunFolder(Run):
         there = _spec_there(folder)
         if there is None or replace(there, threads=spec.threads) == spec:
             return
-        for name, what in (
-            ("suite_version", "version {} of the suite"),
-            ("source_hash", "source {} of the submission"),
-            ("data", "{} data"),
-            ("device", "device {}"),
-        ):
-            old, new = getattr(there, name), getattr(spec, name)
-            if old != new:
-                was, now = what.format(old), what.format(new)
-                break
+        if there.source_hash != spec.source_hash:
+            made = f"another source of {spec.submission}, which has changed since"
         else:
-            was, now = "other settings", "these"
-        raise UsageError(f"{folder.path} was made with {was}, not {now}: give this run another name with run=NAME")
+            made = next(_differences(there.to_json(), replace(spec, threads=there.threads).to_json()))
+        raise UsageError(f"{folder.path} was made with {made}: give this run another name with run=NAME")
 
     def _copy_source(self, submission: str) -> None:
         """Copy what a submission is, and what it imports from outside, or a link to it where that is large."""
@@ -137,6 +129,16 @@ class RunFolder(Run):
             shutil.rmtree(temporary, ignore_errors=True)
             if not target.exists():
                 raise
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], where: str = "") -> Iterator[str]:
+    """Say what differs between two nested mappings, such as "workload.target 0.5, not 0.6"."""
+    for key in [*old, *(key for key in new if key not in old)]:
+        was, now = old.get(key), new.get(key)
+        if isinstance(was, Mapping) and isinstance(now, Mapping):
+            yield from _differences(was, now, f"{where}{key}.")
+        elif was != now:
+            yield f"{where}{key} {was}, not {now}"
 
 
 def _spec_there(folder: TrialFolder) -> TrialSpec | None:

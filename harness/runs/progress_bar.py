@@ -98,7 +98,10 @@ class Progress:
             self.ended_trials.add(spec.folder)
             self.running.pop(slot, None)
             reason = f" ({report['reason']})" if report["reason"] else ""
-            outcome = f"{report['status']} at {report['seconds']:.2f} s{reason}"
+            status, most = report["status"], spec.max_steps
+            if status == "budget_exhausted" and most is not None and report["step"] >= most:
+                status = f"stopped by max_steps={most}"
+            outcome = f"{status} at {report['seconds']:.2f} s{reason}"
             self.note(f"[{self.done}/{self.total}] {_title(spec)}  {outcome}")
         elif event == "found":
             self.ended_trials.add(spec.folder)

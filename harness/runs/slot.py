@@ -110,7 +110,15 @@ def _run(
         report("corrupt", trial=spec.folder, reason=str(error))
         folder.remove_records()
         return _run(spec, run, arenas, folder, report, stop, keep_weights)
-    report("finished", trial=spec.folder, status=result.status, seconds=result.seconds, reason=result.reason)
+    seconds = result.seconds if result.paced_seconds is None else result.paced_seconds
+    report(
+        "finished",
+        trial=spec.folder,
+        status=result.status,
+        seconds=seconds,
+        step=result.step,
+        reason=result.reason,
+    )
 
 
 @contextlib.contextmanager

@@ -72,8 +72,10 @@ def read_published(file: Path) -> dict[str, float]:
 
     try:
         table = pd.read_csv(file, comment="#")
+        if missing := [name for name in ("submission", "score") if name not in table]:
+            raise ValueError(f"it has no column {missing[0]}")
         scores = {str(row.submission): float(row.score) for row in table.itertuples()}
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{file}: {reason}: give a CSV with the columns submission,score") from None
     if len(scores) < len(table) or not all(np.isfinite(score) for score in scores.values()):

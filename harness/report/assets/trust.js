@@ -10,7 +10,8 @@ function machine(environment) {
   const known = Object.entries(environment.libraries || {}).filter(([, version]) => version);
   const gigabytes = environment.memory_bytes ? `${digits(environment.memory_bytes / 2 ** 30)} GiB` : "–";
   const gpus = (environment.gpus || []).join("; ");
-  const cores = `${environment.cores} cores, ${environment.threads} threads for a trial`;
+  const count = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
+  const cores = `${count(environment.cores, "core")}, ${count(environment.threads, "thread")} for a trial`;
   return facts([
     ["processor", `${environment.processor}, ${cores}`],
     ...(gpus ? [["GPUs", gpus]] : []),

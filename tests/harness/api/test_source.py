@@ -118,6 +118,26 @@ def test_a_name_of_the_collection_is_not_taken():
         race([adamw])
 
 
+def test_other_settings_are_another_run_and_places_are_not(monkeypatch):
+    class Stop(Exception):
+        pass
+
+    def run_of(**settings):
+        with pytest.raises(Stop) as stop:
+            race("adamw", **settings)
+        return next((word for word in stop.value.args[0] if word.startswith("run=")), None)
+
+    def start(words):
+        raise Stop(words)
+
+    monkeypatch.setattr("timetrial.harness.runs.start.start", start)
+    few, fewer = run_of(max_steps=20), run_of(max_steps=20, studies=1)
+    assert few.startswith("run='quickstart-") and few == run_of(max_steps=20, data_root="data")
+    assert len({few, fewer, run_of(workloads=["small_gpt"])}) == 3
+    assert run_of() is None and run_of(data_root="data", executor="slurm") is None
+    assert run_of(max_steps=20, run="mine") == "run='mine'"
+
+
 def test_a_key_that_there_is_not_is_named_and_not_the_suite():
     with pytest.raises(timetrial.UsageError, match=r"workload=.* did you mean workloads="):
         timetrial.race("adamw", workload=["small_gpt"])

@@ -103,6 +103,24 @@ def test_a_class_that_takes_matrices_alone_is_compared_on_them():
     assert all(0.005 < agreement.first[0].share < 0.5 for agreement in found.agreements), "bfloat16 in both"
 
 
+WITH_ONE_BETA = """
+import torch
+
+HYPERPARAMETERS = {"learning_rate": 0.01, "beta1": 0.8}
+
+
+def build_optimizer(model, hyperparameters, task):
+    return torch.optim.SGD(model.parameters(), lr=hyperparameters.learning_rate, momentum=hyperparameters.beta1)
+"""
+
+
+def test_a_beta_that_one_side_does_not_name_is_the_default_of_the_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(WITH_ONE_BETA)
+    found = small("./mine.py", "torch.optim:AdamW", steps=1)
+    assert found.values[1]["betas"] == (0.8, 0.999)
+
+
 def test_where_the_first_does_not_move_the_share_is_infinite():
     weights = torch.ones(3)
     difference = one_trajectory._difference(1, "w", "bias", weights, weights.clone(), weights + 1)
@@ -117,6 +135,7 @@ def test_where_the_first_does_not_move_the_share_is_infinite():
         ("adamw torch.nn:Linear", "is no torch.optim.Optimizer"),
         ("adamw torch.optim:SparseAdam", "cannot take these steps"),
         ("adamw torch.optim:AdamW --map lr=rate", "neither a value nor a hyperparameter"),
+        ("adamw torch.optim:AdamW --map lrr=0.1", "--map lrr: torch.optim:AdamW has no such argument"),
         ("adamw sgd --map beta=beta1", "sgd has no such hyperparameter"),
         ("adamw sgd lr=1", "adamw has no hyperparameter 'lr'"),
         ("sgd torch.optim:Muon --only bias", "cannot be built here"),

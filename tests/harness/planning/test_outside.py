@@ -12,7 +12,7 @@ from tests.requirements import lacks
 from timetrial.harness import UsageError
 from timetrial.harness.cli import main
 from timetrial.harness.commands.list import inventory
-from timetrial.harness.planning import imports, outside
+from timetrial.harness.planning import catalogue, imports, outside
 from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.configuration import compose
 from timetrial.harness.planning.places import SUBMISSIONS
@@ -425,6 +425,28 @@ def test_a_file_that_is_not_utf8_is_named_by_its_place(folder, text, named):
     (folder / "mine.py").write_bytes(text + OPTIMIZER.encode())
     with pytest.raises(UsageError, match=f"^{folder / named}"):
         find_submission("./mine.py")
+
+
+def test_modules_of_its_own_are_read_as_its_source_is_and_enter_the_collection_beside_it(folder, monkeypatch, capsys):
+    (folder / "rates.py").unlink()
+    (folder / "rates").mkdir()
+    (folder / "rates" / "__init__.py").write_text(f"import subprocess\n{RATES}")
+    (folder / "small.yaml").write_text(ONE_SMALL_WORKLOAD)
+    assert main(["check", "./mine.py", "--suite", "./small.yaml"]) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"wrong +rates/__init__.py:1 ", said) and "put its modules beside submission.py" in said
+    (folder / "collection" / "mine" / "rates").mkdir(parents=True)
+    for file in ("submission.yaml", "submission.py", "rates/__init__.py"):
+        (folder / "collection" / "mine" / file).write_text("")
+    monkeypatch.setattr(catalogue, "SUBMISSIONS", folder / "collection")
+    with pytest.raises(UsageError, match=r"'mine' has modules in .*rates: put them beside"):
+        find_submission("mine")
+
+
+def test_a_file_without_values_is_told_which_constant_it_lacks(folder):
+    (folder / "mine.py").write_text(OPTIMIZER.replace("HYPERPARAMETERS", "OTHERS"))
+    with pytest.raises(UsageError, match="give it HYPERPARAMETERS, or choose ruleset=external"):
+        make_plan(compose(["submission=./mine.py", "ruleset=self_tuning"]), "cpu", 1)
 
 
 def test_a_class_of_a_file_is_told_how_to_write_it():
