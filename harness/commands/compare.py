@@ -40,6 +40,8 @@ def main(options: argparse.Namespace) -> int:
         else:
             console.print(comparison_table(comparison))
             print(in_words(comparison))
+            for submission, trials in comparison.board.unsteady.items():
+                print(f"note: the clock of {submission} was unsteady in {len(trials)} trials", file=sys.stderr)
     machines = sorted({machine for comparison in comparisons for machine in comparison.machines})
     if len(machines) > 1:
         print(f"warning: times from different hardware: {' and '.join(machines)}", file=sys.stderr)

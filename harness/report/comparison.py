@@ -100,8 +100,10 @@ def comparison_table(comparison: Comparison) -> "Table":
     if first.on_the_way:
         table.add_row("on the way to the targets", "", "", with_interval(first.on_the_way, RATIO))
     study = comparison.board.study
+    expected = "steps" if unit == "steps" else "time"
     table.caption = (
-        f"expected time of a study, a miss counting as the budget; in brackets the expected share of {study} that reach"
+        f"expected {expected} of a study, a miss counting as the budget; "
+        f"in brackets the expected share of {study} that reach"
     )
     table.caption_justify = "left"
     return table
