@@ -104,11 +104,8 @@ def _lines(name: str, suite: str, space: list[str]) -> Iterator[Line]:
     code = folder.code_files()
     findings = lint_files(code.items())
     for found in findings:
-        yield (
-            ("wrong" if found.severity == REFUSED else "warning"),
-            f"{_named(found.file, folder.origin)}:{found.line}",
-            found.message,
-        )
+        verdict, file = "wrong" if found.severity == REFUSED else "warning", _named(found.file, folder.origin)
+        yield verdict, f"{file}:{found.line}", found.message
     if not findings:
         yield "ok", "source", f"{len(code)} files, nothing against the rules"
     yield from _trials([f"submission={name}", f"ruleset={folder.rulesets[0]}", f"suite={suite}", *space])
