@@ -68,7 +68,7 @@ def test_damaged_files_are_named_and_only_their_trials_are_run_again(tmp_path):
 
     done = timetrial("run", *arguments)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count(" budget_exhausted at ") == len(damaged)
+    assert done.stderr.count(" stopped by max_steps=") == len(damaged)
     assert metrics(run) == before
     assert whole.result_file.stat().st_mtime_ns == untouched
     assert "corrupt  " not in timetrial("status", str(run)).stdout

@@ -67,7 +67,7 @@ def test_two_runs_at_once_on_one_folder_share_the_trials_and_both_wait_for_the_e
     both = [start("run", *arguments) for _ in range(2)]
     outputs = [process.communicate(timeout=200)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
-    finished = "".join(outputs).count(" budget_exhausted at ")
+    finished = "".join(outputs).count(" stopped by max_steps=")
     assert finished == 4, "every trial runs in one of the two, and in one only"
     assert all("4 budget_exhausted" in output for output in outputs)
     for folder in trial_folders(tmp_path / "run"):

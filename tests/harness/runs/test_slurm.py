@@ -97,7 +97,7 @@ def test_an_array_of_packed_trials_runs_each_once_and_two_submissions_at_once_su
     waited = timetrial("run", *arguments, "--wait")
     assert waited.returncode == 0, waited.stderr + _logs(run)
     assert len(read_jobs(RunFolder(run))) == 2
-    assert _logs(run).count(" budget_exhausted at ") == 8
+    assert _logs(run).count(" stopped by max_steps=") == 8
     status = timetrial("status", str(run), "--watch")
     assert all(job.id in status.stdout and job.log in status.stdout for job in jobs)
 
