@@ -26,8 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    if refused := sorted({word.lstrip("+~").partition("=")[0] for word in options.overrides} - set(TAKEN)):
-        raise UsageError(f"{refused[0]}=: that is as it was on the board; timetrial price takes {', '.join(TAKEN)}")
     from timetrial.harness.entries.find import find_run
     from timetrial.harness.measuring.prices import cost_ratio, measure_prices, winners
     from timetrial.harness.planning.configuration import RUN_ONLY, compose
@@ -38,10 +36,12 @@ def main(options: argparse.Namespace) -> int:
     from timetrial.harness.scoring import REFERENCE
     from timetrial.harness.scoring.prices import break_even, score_at
 
+    config = compose(["submission=adamw", *options.overrides], RUN_ONLY)
+    if refused := sorted({word.lstrip("+~").partition("=")[0] for word in options.overrides} - set(TAKEN)):
+        raise UsageError(f"{refused[0]}=: that is as it was on the board; timetrial price takes {', '.join(TAKEN)}")
     committed = RESULTS / options.board
     run = find_run(str(committed) if committed.is_dir() and "/" not in options.board else options.board)
     asked = [word.partition("=")[2] for word in options.overrides if word.startswith("ruleset=")]
-    config = compose(["submission=adamw", *options.overrides], RUN_ONLY)
     place = read_place(config)
     if place.resources is not None:
         raise UsageError("executor=slurm: prices are of the machine that this runs on; run it there with srun")

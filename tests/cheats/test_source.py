@@ -37,11 +37,13 @@ def run(source: Source, arena, folder):
 
 
 def test_a_package_of_its_own_that_no_hash_covers_cannot_be_imported(submission, arena, tmp_path) -> None:
+    found = find_submission("mine")
     (submission / "core" / "impl.py").write_text(HELPER)
+    with pytest.raises(UsageError, match=r"'mine' has modules in .*core: put them beside"):
+        find_submission("mine")
     (submission / "weights.npy").write_bytes(b"trained")
     (submission / "submission.py").write_text(IMPORTS.format("mine.core.impl"))
-    source = read_source("mine", find_submission("mine").source_files())
-    result = run(source, arena, tmp_path / "trial")
+    result = run(read_source("mine", found.source_files()), arena, tmp_path / "trial")
     assert result.status == "crashed"
     assert "No module named 'timetrial.submissions.mine'" in result.reason
 
