@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from timetrial.harness import UsageError
-from timetrial.harness.report.boards import Board
+from timetrial.harness.entries.committed import committed_results
+from timetrial.harness.planning import places
+from timetrial.harness.report.boards import Board, read_boards
 from timetrial.harness.report.markdown import leaderboard_markdown
-from timetrial.harness.report.validity import agreement_of, conclusion
+from timetrial.harness.report.validity import agreement_between, agreement_of, conclusion
 from timetrial.harness.scoring import Leaderboard
 from timetrial.harness.scoring.leaderboard import Standing
 from timetrial.harness.scoring.present import percent, separated_in_words, significant, with_interval
@@ -178,6 +180,12 @@ def validity(board: Board, clock: str = "") -> str:
     return conclusion(agreement_of(board, read_published(ALGOPERF), clock or board.scores.clock)).rstrip(".")
 
 
+def agreement(board: Board, other: str, clock: str = "") -> str:
+    """What `timetrial validity --published` concludes of another leaderboard, a folder of `results/`, by a clock."""
+    (there,) = read_boards([_is_there(committed_results(places.RESULTS / other), other)])
+    return conclusion(agreement_between(board, there, clock or board.scores.clock), other).rstrip(".")
+
+
 def rerun(board: Board, submission: str) -> str:
     """What came out when an entry was last run again: how many trials were the same, and how long their steps took."""
     if not (found := board.verifications.get(submission)):
@@ -196,7 +204,7 @@ QUANTITIES: dict[str, Callable[..., str]] = {
     for function in (
         *(submissions, trials, workloads, machine, hours, dates, unsteady),
         *(score, speedup, may_be_best, separated, reach, certificate, certified, memory),
-        *(reached, studies, time, fastest, step, step_ratio, drawn, validity, rerun, table),
+        *(reached, studies, time, fastest, step, step_ratio, drawn, validity, agreement, rerun, table),
     )
 }
 

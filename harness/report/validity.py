@@ -1,8 +1,10 @@
-"""How a leaderboard agrees with a published one, in words and as a picture."""
+"""How a leaderboard agrees with a published or another one, in words and as a picture."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from timetrial.harness import UsageError
 from timetrial.harness.report.boards import Board
 from timetrial.harness.scoring.jackknife import Estimate
 from timetrial.harness.scoring.present import clock_in_words, with_interval
@@ -21,17 +23,47 @@ def agreement_of(board: Board, published: Mapping[str, float], clock: str, resam
     return compare_with(board.trials[scored], published, clock, resamples)
 
 
-def as_markdown(agreements: Sequence[Agreement]) -> str:
-    """Write everything that is known of how one leaderboard, by each clock, agrees with published scores."""
-    board, published = agreements[0].board, agreements[0].published
-    lines = [f"# {board.suite}, {board.ruleset}: does it order submissions as published scores do?", ""]
-    lines += [conclusion(agreement) for agreement in agreements]
+def agreement_between(board: Board, other: Board, clock: str, resamples: int = RESAMPLES) -> Agreement:
+    """Compare two leaderboards by a clock: the speed-ups on `other` stand in the place of published scores.
+
+    Raises `UsageError` where one has no speed-ups by that clock, or they are over different references.
+    """
+    if board.scores.reference != other.scores.reference:
+        raise UsageError(
+            f"speed-ups here are over {board.scores.reference}, and there over {other.scores.reference}: they cannot "
+            "be compared"
+        )
+    _speedups(board, clock)
+    return agreement_of(board, _speedups(other, clock), clock, resamples)
+
+
+def _speedups(board: Board, clock: str) -> dict[str, float]:
+    standings = board.by_clock[clock].standings if clock in board.by_clock else ()
+    found = {standing.submission: standing.speedup.value for standing in standings if standing.speedup}
+    if not found:
+        raise UsageError(
+            f"{board.suite}/{board.ruleset} ({' + '.join(board.machines)}) has no speed-ups by {clock}: it needs "
+            f"{board.scores.reference}, and that clock in its records"
+        )
+    return found
+
+
+def as_markdown(agreements: Sequence[Agreement], other: str | None = None) -> str:
+    """Write everything that is known of how one leaderboard, by each clock, agrees with published scores.
+
+    other: the name of another leaderboard, if its speed-ups stand in the place of published scores.
+    """
+    board = agreements[0].board
+    head = f"# {board.suite}, {board.ruleset}: does it order submissions as {other or 'published scores'}"
+    lines = [f"{head} {'does' if other else 'do'}?", ""]
+    lines += [conclusion(agreement, other) for agreement in agreements]
     if agreements[0].absent:
-        lines += [f"Published, and not on this leaderboard: {', '.join(agreements[0].absent)}."]
+        there = f"On {other}" if other else "Published"
+        lines += [f"{there}, and not on this leaderboard: {', '.join(agreements[0].absent)}."]
     clocks = [clock_in_words(agreement.board.clock) for agreement in agreements]
     lines += [
         "",
-        f"| Kendall's tau with the published order | {' | '.join(clocks)} |",
+        f"| Kendall's tau with the {'other' if other else 'published'} order | {' | '.join(clocks)} |",
         "| --- " * (1 + len(clocks)) + "|",
     ]
     rows = {
@@ -44,24 +76,57 @@ def as_markdown(agreements: Sequence[Agreement]) -> str:
         f"{name} alone": [agreement.workloads[name] for agreement in agreements] for name in agreements[0].workloads
     }
     lines += [f"| {name} | {' | '.join(with_interval(one, SIGNED) for one in found)} |" for name, found in rows.items()]
-    lines += ["", "| submission | published score | our score | speed-up |", "| --- | --- | --- | --- |"]
-    for name, score in published.items():
-        own = board.of(name)
-        speedup = "" if own.speedup is None else with_interval(own.speedup, "{:.2f}x")
-        lines.append(f"| {name} | {score:.2f} | {with_interval(own.score, '{:.2f}')} | {speedup} |")
+    for agreement in agreements if other else agreements[:1]:
+        lines += ["", *(_speedups_there(agreement) if other else _scores(agreement))]
     for agreement, clock in zip(agreements, clocks, strict=True):
-        lines += ["", f"Pairs in another order, {clock}: {_pairs(agreement)}."]
+        lines += ["", f"Pairs in another order, {clock}: {_pairs(agreement, other)}."]
     return "\n".join(lines) + "\n"
 
 
-def conclusion(agreement: Agreement) -> str:
-    """Say whether the leaderboard predicts the published order, and whether its workloads predict each other."""
+def conclusion(agreement: Agreement, other: str | None = None) -> str:
+    """Say whether the leaderboard predicts the published order, and whether its workloads predict each other.
+
+    Of another leaderboard (its name is `other`) it says how far speed-ups are apart in place of the last.
+    """
     found = agreement.speedup["both"]
     clock, count = clock_in_words(agreement.board.clock), len(agreement.published)
-    head = f"By {clock}, tau is {with_interval(found, SIGNED)} on {count} submissions: {_verdict(agreement)}"
+    head = f"By {clock}, tau is {with_interval(found, SIGNED)} on {count} submissions"
+    if other:
+        return f"{head}: {_differences(agreement)}."
+    head += f": {_verdict(agreement)}"
     if agreement.halves is None:
         return head + "."
     return head + f". One half of its workloads agrees with the other at tau {with_interval(agreement.halves, SIGNED)}."
+
+
+def _differences(agreement: Agreement) -> str:
+    """Say by what factor the speed-ups of two leaderboards differ; that of the reference is 1 on both."""
+    factors = {
+        name: max(ratio := agreement.board.of(name).speedup.value / there, 1 / ratio)
+        for name, there in agreement.published.items()
+        if name != agreement.board.reference
+    }
+    most = max(factors, key=factors.get)
+    middle = statistics.median(factors.values())
+    return f"speed-ups differ by a factor of {middle:.2f} in the median, and at most of {factors[most]:.2f} ({most})"
+
+
+def _scores(agreement: Agreement) -> list[str]:
+    lines = ["| submission | published score | our score | speed-up |", "| --- | --- | --- | --- |"]
+    for name, score in agreement.published.items():
+        own = agreement.board.of(name)
+        speedup = "" if own.speedup is None else with_interval(own.speedup, "{:.2f}x")
+        lines.append(f"| {name} | {score:.2f} | {with_interval(own.score, '{:.2f}')} | {speedup} |")
+    return lines
+
+
+def _speedups_there(agreement: Agreement) -> list[str]:
+    clock = clock_in_words(agreement.board.clock)
+    lines = [f"| submission | speed-up here, {clock} | there | here over there |", "| --- | --- | --- | --- |"]
+    for name, there in agreement.published.items():
+        own = agreement.board.of(name).speedup
+        lines.append(f"| {name} | {with_interval(own, '{:.2f}x')} | {there:.2f}x | {own.value / there:.2f} |")
+    return lines
 
 
 def _verdict(agreement: Agreement) -> str:
@@ -77,16 +142,16 @@ def _verdict(agreement: Agreement) -> str:
     return unknown + (", though on these workloads more studies would not change its sign" if sign_is_known else "")
 
 
-def _pairs(agreement: Agreement) -> str:
+def _pairs(agreement: Agreement, other: str | None) -> str:
     named = [
         f"{better} before {other}{' (here separated)' if sure else ''}"
         for better, other, sure in agreement.disagreements
     ]
-    return f"{len(named)}, published {'; '.join(named)}" if named else "none"
+    return f"{len(named)}, {'there' if other else 'published'} {'; '.join(named)}" if named else "none"
 
 
-def plot(agreement: Agreement, frame: str) -> "Figure":
-    """Draw our speed-ups with their intervals against the published scores."""
+def plot(agreement: Agreement, frame: str, other: str | None = None) -> "Figure":
+    """Draw our speed-ups with their intervals against the published scores, or the speed-ups on `other`."""
     from matplotlib.figure import Figure
 
     figure = Figure()
@@ -100,7 +165,8 @@ def plot(agreement: Agreement, frame: str) -> "Figure":
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}x")
     axes.yaxis.set_minor_formatter("{x:g}x")
-    axes.set(xlabel="published score", ylabel=f"times sooner than {agreement.board.reference}, here")
+    sooner = f"times sooner than {agreement.board.reference}"
+    axes.set(xlabel=f"{sooner}, on {other}" if other else "published score", ylabel=f"{sooner}, here")
     title = f"tau {with_interval(agreement.speedup['both'], SIGNED)}"
     axes.set_title(f"{title}\n{frame}", fontsize=6)
     return figure

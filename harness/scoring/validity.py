@@ -1,4 +1,4 @@
-"""Whether a leaderboard orders submissions as a published one does: Kendall's tau, and how sure it is.
+"""Whether a leaderboard orders submissions as another does, such as a published one: Kendall's tau, and how sure it is.
 
 tau-b (Kendall 1945) is 1 for the same order, 0 for orders that have nothing to do with each other, and -1 for the
 reverse. Its interval comes from a bootstrap (Efron 1979): over studies, drawn again with replacement, the same numbers
@@ -40,11 +40,11 @@ SOURCES = ("studies", "workloads", "both")
 
 @dataclass(frozen=True)
 class Agreement:
-    """How one leaderboard by one clock agrees with published scores."""
+    """How one leaderboard by one clock agrees with published scores, or with the speed-ups of another leaderboard."""
 
     board: "Leaderboard"
     published: dict[str, float]
-    """The scores of those that are on both, the best first."""
+    """The scores, or speed-ups there, of those that are on both, the best first."""
     absent: tuple[str, ...]
     """Who is published and not on the board."""
     chance: float

@@ -8,6 +8,7 @@ from timetrial.harness.cli import main
 from timetrial.harness.entries.committed import committed_results, read_roots
 from timetrial.harness.entries.numbers import MARK, boards_by_name, files_with_numbers, find_wrong_numbers
 from timetrial.harness.entries.quantities import compute
+from timetrial.harness.planning import places
 from timetrial.harness.planning.places import RESULTS
 from timetrial.harness.report.boards import read_boards
 
@@ -54,6 +55,7 @@ def test_a_new_entry_changes_the_numbers_and_says_so(results, capsys):
         (f"drawn {BOARD} sgd small_gpt nothing least", "nothing"),
         (f"step {BOARD} sgd small_gpt middling", "middling"),
         (f"rerun {BOARD} sgd", "verification of sgd"),
+        (f"agreement {BOARD} nowhere", "nowhere"),
     ],
 )
 def test_what_the_records_do_not_have_is_named_with_its_line(boards, tmp_path, asked, complaint):
@@ -91,6 +93,18 @@ def test_the_fastest_is_whom_the_times_say(boards, rows):
     standings = boards[BOARD].scores.standings
     first = min(standings, key=lambda s: s.workloads["cifar_resnet"].value.value).submission
     assert compute(f"fastest {BOARD} cifar_resnet", boards) == f"`{first}`"
+
+
+def test_a_board_agrees_with_itself(boards, results):
+    with pytest.raises(UsageError, match="share 2 submissions: an order needs 3"):
+        compute(f"agreement {BOARD} {BOARD}", boards)
+    board = "mini/external"
+    committed = boards_by_name(read_boards([committed_results(RESULTS / board)]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places, "RESULTS", RESULTS)
+        for clock in ("", "steps"):
+            said = compute(f"agreement {board} {board} {clock}", committed)
+            assert "tau is +1.00" in said and "in the median, and at most of 1.00" in said and said[-1] != "."
 
 
 def test_a_table_is_the_beginning_of_the_leaderboard(boards, results):

@@ -1,12 +1,17 @@
 """Agreement of a leaderboard with a published one, on tables whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.harness.scoring.tables import random_table
 from timetrial.harness import UsageError
 from timetrial.harness.cli import main
-from timetrial.harness.report.validity import conclusion
+from timetrial.harness.report.boards import read_boards
+from timetrial.harness.report.validity import agreement_between, conclusion
+from timetrial.harness.runs.folder import RunFolder
+from timetrial.harness.scoring.jackknife import Estimate
 from timetrial.harness.scoring.validity import compare_with, read_published, split_half, tau
 
 SPREADS = {"adamw": 1.0, "b": 1.3, "c": 1.7, "d": 2.2, "e": 2.9}
@@ -111,6 +116,39 @@ def test_the_verb_prints_and_writes_what_it_found(run_folder, tmp_path, capsys):
     assert "| sgd | 0.10 |" in said and "by steps" in said.lower()
     assert (tmp_path / "out" / "validity.md").read_text() in said
     assert (tmp_path / "out" / "validity.svg").stat().st_size > 5000
+
+
+def test_another_leaderboard_stands_in_the_place_of_published_scores(run_folder, tmp_path, capsys):
+    assert main(["validity", str(run_folder), "--published", str(run_folder), "--output", str(tmp_path / "out")]) == 0
+    same = capsys.readouterr().out
+    assert same.startswith("# mini, external: does it order submissions as ") and "None" not in same
+    assert "Pairs in another order, steps: none." in same
+    assert "speed-ups differ by a factor of 1.00 in the median, and at most of 1.00" in same
+    assert (tmp_path / "out" / "validity.svg").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("times", [0.5, 2])
+def test_the_largest_difference_of_speedups_is_named_whichever_way_it_goes(run_folder, times):
+    (board,) = read_boards([RunFolder(run_folder)])
+    scores = board.by_clock["steps"]
+    standings = [
+        replace(one, speedup=Estimate(one.speedup.value * (times if one.submission == "muon" else 1)))
+        for one in scores.standings
+    ]
+    other = replace(board, by_clock={"steps": replace(scores, standings=standings)})
+    found = conclusion(agreement_between(board, other, "steps", resamples=20), "there")
+    assert "by a factor of 1.00 in the median, and at most of 2.00 (muon)" in found
+
+
+def test_leaderboards_with_other_references_or_none_are_not_compared(run_folder):
+    (board,) = read_boards([RunFolder(run_folder)])
+    over_sgd = replace(board, scores=replace(board.scores, reference="sgd"))
+    with pytest.raises(UsageError, match="over adamw, and there over sgd"):
+        agreement_between(board, over_sgd, "steps")
+    alone = replace(board, by_clock={})
+    for one, other in ((board, alone), (alone, board)):
+        with pytest.raises(UsageError, match="has no speed-ups by steps"):
+            agreement_between(one, other, "steps")
 
 
 def test_algoperfs_table_is_there():
