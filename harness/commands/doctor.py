@@ -1,8 +1,10 @@
 """Say what this machine is, what it lets the referee enforce, which data are here, and how steady its clock is."""
 
 import argparse
+import contextlib
 import os
 import statistics
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,12 +80,13 @@ def _data(root: Path | None) -> Iterator[Line]:
     where = root if root is not None else cache_folder()
     suites = [select_workloads(compose([f"suite={name}", "submission=template"])) for name in ("miniature", "mini")]
     for spec in {spec.name: spec for suite in suites for spec in suite}.values():
+        workload = make_workload(spec, None)
         try:
-            data = make_workload(spec, None).load("train", DataSource("real", where))
-            yield (
-                f"data {spec.name}",
-                f"found in {where}: {', '.join(f'{n} {tuple(t.shape)}' for n, t in data.items())}",
-            )
+            data, place = workload.load("train", DataSource("real", where)), f"found in {where}"
+            with contextlib.suppress(UsageError), tempfile.TemporaryDirectory() as empty:
+                workload.load("train", DataSource("real", Path(empty)))
+                place = "computed, without any file"
+            yield f"data {spec.name}", f"{place}: {', '.join(f'{n} {tuple(t.shape)}' for n, t in data.items())}"
         except UsageError as error:
             yield f"data {spec.name}", f"missing: {error}"
 

@@ -143,18 +143,26 @@ def bytes_in(state: Any) -> int:
 
 
 def describe(n: dict[str, float], options: Options, state: pandas.Series) -> str:
+    """Begin with what was measured where somebody asked for submissions by name."""
     total = sum(n[f"{part}_gb"] for part in PARTS)
     shares = ", ".join(f"{100 * v:.0f} % ({k.removeprefix('activations_share_')})"
                        for k, v in n.items() if k.startswith("activations_share_"))  # fmt: skip
-    least, most = state.index[0], state.index[-1]
-    return (
+    known = (
         f"Training {options.model} with Adam in mixed precision on {options.batch} x 1,024 tokens takes "
         f"{total:.0f} GB: {n['weights_gb']:.1f} of weights, {n['gradients_gb']:.1f} of gradients, "
         f"{n['optimizer_gb']:.1f} of optimizer, {n['activations_gb']:.1f} of activations, which checkpointing makes "
-        f"{n['checkpointed_activations_gb']:.1f}; in full precision {n['full_precision_gb']:.0f} GB. Measured on "
-        f"{options.suite}, activations are this share of all, in the median over submissions: {shares}; the state is "
-        f"from {state.iloc[0]:.1f} ({least}) to {state.iloc[-1]:.1f} ({most}) bytes a parameter."
+        f"{n['checkpointed_activations_gb']:.1f}; in full precision {n['full_precision_gb']:.0f} GB."
     )
+    least, most = state.index[0], state.index[-1]
+    if least == most:
+        size = f"the state of {least} is {state.iloc[0]:.1f} bytes a parameter"
+    else:
+        size = f"the state is from {state.iloc[0]:.1f} ({least}) to {state.iloc[-1]:.1f} ({most}) bytes a parameter"
+    found = (
+        f"Measured on {options.suite}, activations are this share of all, in the median over submissions: {shares}; "
+        f"{size}."
+    )
+    return f"{known} {found}" if options.submission == ("all",) else f"{found} {known}"
 
 
 def draw(table: pandas.DataFrame, options: Options, state: pandas.Series) -> Figure:

@@ -50,6 +50,13 @@ def test_the_activations_of_a_linear_layer_are_its_input():
     assert memory.activation_bytes(Linear) == 4 * 16 * 50
 
 
+def test_what_was_asked_for_by_name_comes_first(finding):
+    assert finding.paragraph.startswith("Measured on quickstart")
+    assert "the state is from 0.0 (sgd) to 8.0 (adamw) bytes a parameter. Training gpt2_1.5b" in finding.paragraph
+    alone = memory.run(memory.Options(data="synthetic", suite="quickstart", submission=("adamw",), steps=2))
+    assert "the state of adamw is 8.0 bytes a parameter." in alone.paragraph
+
+
 def test_an_unknown_model_is_named(finding):
     with pytest.raises(UsageError, match="gpt2_124m"):
         memory.run(memory.Options(model="gpt5"))

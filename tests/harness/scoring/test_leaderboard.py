@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.harness.scoring.tables import INF, table
+from tests.harness.scoring.tables import INF, random_table, table
 from timetrial.harness import UsageError
 from timetrial.harness.planning.spec import INCOMPLETE
 from timetrial.harness.scoring import score_leaderboards, score_table
@@ -103,6 +103,14 @@ def test_mixed_machines_and_provisional_targets_are_noted() -> None:
     notes = score_table(trials).notes
     assert "seconds come from different machines (a; b): compare by steps" in notes
     assert "targets are provisional on x" in notes
+
+
+def test_a_score_that_is_the_same_without_any_study_has_no_interval_and_a_note() -> None:
+    fast, slow = {"a": [1.0, 1.0, 1.0]}, {"a": [9.0, 9.0, 9.0]}
+    notes = score_table(table({"adamw": fast, "slow": slow}, budget_seconds=20.0)).notes
+    assert "no interval for the score of adamw: it is the same whichever study is left out" in notes
+    notes = score_table(random_table(0, {"adamw": 1.0, "b": 1.1})).notes
+    assert not any("no interval" in note for note in notes)
 
 
 def test_trials_that_max_steps_has_ended_are_noted() -> None:
