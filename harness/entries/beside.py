@@ -2,7 +2,8 @@
 
 Both it and the board's own trials of the reference computed the same, step for step. What a step cost beside the
 entry, over what it cost on the board, is how much slower the machine was then, and the entry's seconds are divided by
-it, a factor for each workload and clock. The factor has an error, which belongs into the intervals of the entry.
+it, a factor for each workload and clock. The factor has an error, which belongs into the intervals of the entry. On
+another processor the reference's step is not as many times cheaper as the entry's, which adds to the error.
 """
 
 import math
@@ -12,10 +13,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from timetrial.harness.planning.environment import is_same_machine
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import Result, TrialFolder
 from timetrial.harness.records.run import Slowness
 from timetrial.harness.records.table import COUNTED
+
+OTHER_PROCESSOR = 0.055
+"""How far a step's seconds over the reference's differ between processors: the standard deviation of the logarithm.
+
+Over all submissions and workloads of `mini/self_tuning` on the two processors of `results/prices/`, errors of both
+measurements included.
+"""
 
 
 def choose_beside(trials: Iterable[TrialFolder], studies: int) -> tuple[TrialFolder, ...]:
@@ -42,7 +51,8 @@ def slowness(beside: Iterable[TrialFolder], board: Iterable[TrialFolder]) -> Map
     others = [(spec, result, known[_same(spec)]) for spec, result in there if _same(spec) in known]
     own = _log_costs(trials)
     its = _log_costs([(spec, it) for spec, it, same in others if it != same and it.status == same.status])
-    return {name: _compare(np.array(its[name]), np.array(own[name])) for name in its}
+    moved = any(not is_same_machine(it.environment, same.environment) for _, it, same in others)
+    return {name: _compare(np.array(its[name]), np.array(own[name]), OTHER_PROCESSOR * moved) for name in its}
 
 
 def _same(spec: TrialSpec) -> str:
@@ -61,8 +71,8 @@ def _log_costs(trials: Iterable[tuple[TrialSpec, Result]]) -> dict[str, list[tup
     return found
 
 
-def _compare(beside: NDArray, board: NDArray) -> Slowness:
+def _compare(beside: NDArray, board: NDArray, error: float) -> Slowness:
     ratio = np.exp(beside.mean(axis=0) - board.mean(axis=0))
     freedom = len(beside) + len(board) - 2
     spread = sum(((costs - costs.mean(axis=0)) ** 2).sum(axis=0)[0] for costs in (beside, board)) / max(freedom, 1)
-    return Slowness(*ratio.tolist(), math.sqrt(spread * (1 / len(beside) + 1 / len(board))))
+    return Slowness(*ratio.tolist(), math.sqrt(spread * (1 / len(beside) + 1 / len(board)) + error**2))

@@ -20,7 +20,7 @@ from timetrial.harness.entries.comparing import Ending, compare, read_ending
 from timetrial.harness.entries.rerun import run_again
 from timetrial.harness.entries.spread import Repeats, log_pace
 from timetrial.harness.planning.configuration import compose, options
-from timetrial.harness.planning.environment import choose_device, describe_machine
+from timetrial.harness.planning.environment import choose_device, describe_machine, is_same_machine
 from timetrial.harness.records.curve import curve_of
 from timetrial.harness.records.verification import Verification, verdict_on
 from timetrial.harness.scoring import REFERENCE
@@ -75,7 +75,7 @@ def verify(
     suite = committed_results(entry.path.parents[1]).entries
     repeats = {spec.workload.name: Repeats(suite, spec) for spec in (trial.read_spec() for trial in trials)}
     shifts = _shifts(reference, again) or dict.fromkeys(repeats, 0.0)
-    if entry.submission == REFERENCE and not _is_same_machine(trials[0].read_result().environment, environment):
+    if entry.submission == REFERENCE and not is_same_machine(trials[0].read_result().environment, environment):
         shifts = {}  # it is what other times are relative to there
 
     def compared(trial: CommittedTrial, endings: Mapping[str, Ending]):
@@ -99,14 +99,8 @@ def verify(
     )
 
 
-def _is_same_machine(recorded: Environment, here: Environment) -> bool:
-    """Whether two environments have one family of processors; what was not recorded is not the same."""
-    family = recorded.get("processor_family")
-    return family is not None and family == here["processor_family"] and recorded["gpus"] == here["gpus"]
-
-
 def _is_same_place(recorded: Environment, here: Environment) -> bool:
-    return _is_same_machine(recorded, here) and recorded["libraries"] == here["libraries"]
+    return is_same_machine(recorded, here) and recorded["libraries"] == here["libraries"]
 
 
 def _reference_trials(entry: CommittedEntry, trials: Sequence[CommittedTrial]) -> list[CommittedTrial]:
@@ -115,7 +109,7 @@ def _reference_trials(entry: CommittedEntry, trials: Sequence[CommittedTrial]) -
     Raises `UsageError` where the reference has no entry from the machine of this entry.
     """
     recorded = trials[0].read_result().environment
-    if entry.submission == REFERENCE or _is_same_machine(recorded, describe_machine()):
+    if entry.submission == REFERENCE or is_same_machine(recorded, describe_machine()):
         return []
     reference, keys = CommittedEntry(entry.path.with_name(REFERENCE)), {trial.key for trial in trials}
     found = [trial for trial in reference.trials() if trial.key in keys]

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ def describe_machine() -> dict[str, Any]:
         "libraries": {name: _version(name) for name in LIBRARIES},
         "commit": _commit(),
     }
+
+
+def is_same_machine(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> bool:
+    """Whether two environments have one processor family and the same GPUs; what is not recorded is not the same."""
+    family = recorded.get("processor_family")
+    return family is not None and family == here.get("processor_family") and recorded["gpus"] == here["gpus"]
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.files import TrialFolder
 from timetrial.harness.records.metric import TargetMetric, target_metric
 from timetrial.harness.records.run import Run
-from timetrial.harness.records.table import check_hardware, read_trials
+from timetrial.harness.records.table import as_measured, check_hardware, read_trials
 from timetrial.harness.records.verification import Verification
 from timetrial.harness.scoring import Leaderboard, score_leaderboards, score_table
 from timetrial.harness.scoring.present import clock_in_words
@@ -131,8 +131,8 @@ class Board:
         provisional = sorted(self.trials.loc[self.trials["provisional"].astype(bool), "workload"].unique())
         if provisional:
             found.append(f"Targets and budgets are provisional, not calibrated yet: {', '.join(provisional)}.")
-        if len(self.machines) > 1:
-            found.append(f"Times from different hardware stand side by side: {' and '.join(self.machines)}.")
+        if len(machines := sorted(as_measured(self.trials)["machine"].unique())) > 1:
+            found.append(f"Times from different hardware stand side by side: {' and '.join(machines)}.")
         if self.scores.counted_as_misses:
             named = ", ".join(f"{name} ({len(trials)})" for name, trials in self.scores.incomplete.items())
             found.append(f"Trials without a result count as misses: {named}.")

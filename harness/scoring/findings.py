@@ -6,6 +6,7 @@ import pandas as pd
 
 from timetrial.harness import UsageError
 from timetrial.harness.planning.spec import INCOMPLETE, UNFINISHED
+from timetrial.harness.records.table import as_measured
 from timetrial.harness.scoring.leaderboard import Standing
 from timetrial.harness.scoring.rules import Rules
 from timetrial.harness.scoring.trials import name_trial
@@ -60,6 +61,18 @@ def _drift(trials: pd.DataFrame) -> list[str]:
     ]
 
 
+def _machines(trials: pd.DataFrame) -> list[str]:
+    """Say which times come from different machines, and which of them are corrected for it."""
+    machines = sorted(as_measured(trials)["machine"].unique())
+    notes = [f"seconds come from different machines ({'; '.join(machines)}): compare by steps"] * (len(machines) > 1)
+    elsewhere = trials[trials["machine"].notna() & ~trials["machine"].isin(machines) & bool(machines)]
+    return notes + [
+        f"seconds of {', '.join(sorted(rows['submission'].unique()))} come from {machine}: they are corrected through "
+        "the reference that ran there, and their intervals are wider by what processors differ in"
+        for machine, rows in elsewhere.groupby("machine")
+    ]
+
+
 def _fewer_studies(trials: pd.DataFrame) -> list[str]:
     """Say who has fewer studies than others, but more than one; the studies that it lacks count as if it had them."""
     studies = trials.groupby(["submission", "workload"], observed=True)["study"].nunique()
@@ -101,9 +114,7 @@ def notes_on(
     notes += _drift(trials) if clock == "paced" else []
     notes += _cut_short(trials)
     notes += [] if rules.algoperf else _fewer_studies(trials)
-    machines = sorted(trials["machine"].dropna().unique())
-    if len(machines) > 1:
-        notes.append(f"seconds come from different machines ({'; '.join(machines)}): compare by steps")
+    notes += _machines(trials)
     if provisional := sorted(trials.loc[trials["provisional"].astype(bool), "workload"].unique()):
         notes.append(f"targets are provisional on {', '.join(provisional)}")
     for workload in standings[0].workloads:

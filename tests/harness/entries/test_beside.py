@@ -1,16 +1,20 @@
 """An entry that is added later is compared through the reference that ran beside it."""
 
+import json
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from tests.harness.entries.conftest import BOARD, check_fails_naming, tamper
-from tests.harness.report.generator import write_planned_run
+from tests.harness.report.generator import MACHINE, write_planned_run
 from timetrial.harness.cli import main
-from timetrial.harness.entries.beside import choose_beside, slowness
+from timetrial.harness.entries.beside import OTHER_PROCESSOR, choose_beside, slowness
 from timetrial.harness.entries.committed import CommittedEntry, CommittedTrial, committed_results
+from timetrial.harness.planning.places import RESULTS
 from timetrial.harness.records.table import read_trials
+from timetrial.harness.report.boards import read_boards
 
 SLOWER = 1.25
 
@@ -71,6 +75,34 @@ def test_what_the_reference_costs_is_the_mean_over_the_board_and_has_an_error(pr
     for found in slowness(beside, board).values():
         assert 1.2 / 1.02 < found.paced < 1.2
         assert 0 < found.error < 0.02
+
+
+def test_an_entry_from_another_processor_has_wider_intervals_and_a_note(results, capsys):
+    xeon = {"processor": "Intel Xeon", "processor_family": "GenuineIntel family 6 model 106, avx512f"}
+    widths = []
+    for name, machine in (("here", MACHINE), ("there", MACHINE | xeon)):
+        run = write_planned_run(results / "runs" / name, "muon", "adamw", seconds_per_step=SLOWER, machine=machine)
+        assert main(["submit", "muon", str(run.path)]) == 0
+        errors = [one.error for one in CommittedEntry(results / BOARD / "muon").slowness.values()]
+        (board,) = read_boards([committed_results(results / BOARD)])
+        widths.append(math.log(board.scores.of("muon").speedup.high / board.scores.of("muon").speedup.low))
+    assert all(OTHER_PROCESSOR <= error < OTHER_PROCESSOR + 0.01 for error in errors) and widths[1] > widths[0]
+    notes = (results / BOARD / "leaderboard.md").read_text()
+    assert "seconds of muon come from Intel Xeon" in notes and "compare by steps" not in notes
+    assert "stand side by side" not in notes and main(["submit", "--check"]) == 0
+    alone = write_planned_run(results / "runs" / "alone", "muon", machine=MACHINE | xeon)
+    assert main(["submit", "muon", str(alone.path)]) == 2
+    assert "give --allow-mixed-hardware" in capsys.readouterr().err
+
+
+def test_what_processors_differ_in_is_what_the_prices_say():
+    one, other = (
+        json.loads((RESULTS / "prices" / f"mini_self_tuning_{name}.json").read_bytes())["seconds"]
+        for name in ("epyc_zen4", "intel_xeon")
+    )
+    ratio = {name: {w: s / other[name][w] for w, s in seconds.items()} for name, seconds in one.items()}
+    moved = [math.log(ratio[name][w] / ratio["adamw"][w]) for name in ratio if name != "adamw" for w in ratio[name]]
+    assert len(moved) == 52 * 4 and np.std(moved) == pytest.approx(OTHER_PROCESSOR, abs=0.002)
 
 
 def test_a_reference_that_was_changed_is_found(added, capsys):

@@ -21,6 +21,7 @@ MACHINE = {
     "host": "node1",
     "system": "Linux 6.1",
     "processor": "AMD EPYC 7763",
+    "processor_family": "AuthenticAMD family 25 model 1, avx2",
     "cores": 2,
     "memory_bytes": 8 << 30,
     "gpus": [],
@@ -164,7 +165,12 @@ def write_run(
 
 
 def write_planned_run(
-    path: Path, *names: str, suite: str = "quickstart", ruleset: str = "external", seconds_per_step: float = 1.0
+    path: Path,
+    *names: str,
+    suite: str = "quickstart",
+    ruleset: str = "external",
+    seconds_per_step: float = 1.0,
+    machine: dict = MACHINE,
 ) -> RunFolder:
     """Write a complete run of submissions of this clone, as a suite plans it, with made-up records."""
     run = RunFolder(path)
@@ -172,7 +178,7 @@ def write_planned_run(
         planned = make_plan(compose([f"submission={name}", f"suite={suite}", f"ruleset={ruleset}"]), "cpu", 1)
         for spec in planned:
             speed = 1.5 - 0.4 * place
-            write_trial(run.trial(spec), spec, Algorithm(name, speed, seconds_per_step=seconds_per_step))
+            write_trial(run.trial(spec), spec, Algorithm(name, speed, seconds_per_step=seconds_per_step), machine)
         for file, original in find_submission(name).source_files().items():
             copy = run.source(name) / file
             copy.parent.mkdir(parents=True, exist_ok=True)
