@@ -18,6 +18,9 @@ MOST_NAMED = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="submission to add")
     parser.add_argument("run", nargs="?", metavar="RUN", help="name or folder of the run that holds its trials")
+    parser.add_argument(
+        "--on", metavar="MACHINE", help="add it to the leaderboard of another machine, results/on_MACHINE, instead"
+    )
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--check", action="store_true", help="check the committed results instead; exit code 1: wrong")
     instead.add_argument("--rewrite", action="store_true", help="write the committed leaderboards again instead")
@@ -32,19 +35,19 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError(f"the leaderboards are in a clone of TimeTrial: run this in one (git clone {places.HOMEPAGE})")
     if options.check or options.rewrite:
         option = "--check" if options.check else "--rewrite"
-        if options.name:
-            raise UsageError(f"{options.name} with {option}: give NAME and RUN to submit, or {option} alone")
+        if given := options.name or options.on:
+            raise UsageError(f"{given} with {option}: give NAME and RUN to submit, or {option} alone")
         return (_check if options.check else _rewrite)(options.allow_mixed_hardware)
     if not options.name or not options.run:
         raise UsageError("give NAME and RUN, as in `timetrial submit my_optimizer my_run`, or --check or --rewrite")
-    return _submit(options.name, options.run, options.allow_mixed_hardware)
+    return _submit(options.name, options.run, options.on, options.allow_mixed_hardware)
 
 
-def _submit(name: str, run: str, allow_mixed_hardware: bool) -> int:
+def _submit(name: str, run: str, machine: str | None, allow_mixed_hardware: bool) -> int:
     from timetrial.harness.entries.find import find_run
-    from timetrial.harness.entries.submitting import add_entry, changed_files, find_candidates, find_problems
+    from timetrial.harness.entries.submitting import add_entry, changed_files, find_candidates, find_problems, root_of
 
-    candidates = find_candidates(find_run(run), name)
+    root, candidates = root_of(machine), find_candidates(find_run(run), name)
     problems = [problem for candidate in candidates for problem in find_problems(candidate)]
     if problems:
         _name(problems, f"{name} in {run} cannot be submitted")
@@ -52,7 +55,7 @@ def _submit(name: str, run: str, allow_mixed_hardware: bool) -> int:
     for candidate in candidates:
         if changed := changed_files(candidate):
             print(f"note: not what ran, which results/ keeps: {', '.join(changed)}", file=sys.stderr)
-        change = add_entry(candidate, allow_mixed_hardware)
+        change = add_entry(candidate, root, allow_mixed_hardware)
         print("\n".join(_describe(name, change)))
         for warning in change.after.warnings:
             print(f"warning: {warning}", file=sys.stderr)

@@ -244,11 +244,11 @@ def committed_results(path: Path) -> CommittedResults | None:
 
 
 def read_roots(results: Path) -> dict[Path, CommittedResults]:
-    """Read the folders that hold leaderboards: `results`, and in it `version_N` for earlier versions of suites.
+    """Read the folders that hold leaderboards: `results`, and in it those of other machines and of earlier versions.
 
-    Each has its own sources and its own README. One without an entry is left out.
+    They are `on_MACHINE` and `version_N`. Each has sources and a README of its own. One without an entry is left out.
     """
-    roots = [results, *sorted(results.glob("version_*"))]
+    roots = [results, *sorted(results.glob("on_*")), *sorted(results.glob("version_*"))]
     return {root: found for root in roots if (found := committed_results(root))}
 
 

@@ -1,6 +1,7 @@
 """Adding a complete run of a submission to the committed leaderboard."""
 
 import math
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -180,12 +181,24 @@ class Change:
     files: tuple[Path, ...]
 
 
-def add_entry(candidate: Candidate, allow_mixed_hardware: bool = False) -> Change:
-    """Add a candidate without problems, in place of an earlier entry, and write its leaderboard anew.
+def root_of(machine: str | None) -> Path:
+    """Find where the leaderboards of a machine are: `results/on_MACHINE`, or those of all in `results`.
+
+    Raises `UsageError` where `machine` is no name for a folder.
+    """
+    if machine is None:
+        return places.RESULTS
+    if not re.fullmatch("[a-z0-9_]+", machine):
+        raise UsageError(f"--on {machine}: name the machine in small letters, digits and _, such as intel_xeon")
+    return places.RESULTS / f"on_{machine}"
+
+
+def add_entry(candidate: Candidate, root: Path, allow_mixed_hardware: bool = False) -> Change:
+    """Add a candidate without problems to a leaderboard under `root`, in place of an earlier entry, and write it anew.
 
     Raises `UsageError` and leaves everything as it was where it cannot share the leaderboard with who is there.
     """
-    board_folder = places.RESULTS / candidate.suite / candidate.ruleset
+    board_folder = root / candidate.suite / candidate.ruleset
     before = read_committed(board_folder, allow_mixed_hardware)
     place, old, new = (board_folder / f"{prefix}{candidate.submission}" for prefix in ("", ".old-", ".new-"))
     for leftover in (old, new):
@@ -200,14 +213,14 @@ def add_entry(candidate: Candidate, allow_mixed_hardware: bool = False) -> Chang
         shutil.rmtree(place)
         if old.exists():
             old.rename(place)
-        remove_unused_texts(places.RESULTS)
+        remove_unused_texts(root)
         raise
     shutil.rmtree(old, ignore_errors=True)
-    remove_unused_texts(places.RESULTS)
-    files = write_leaderboards(places.RESULTS, [after])
-    if files_with_numbers(places.RESULTS):
-        everything = read_boards([committed_results(places.RESULTS)], allow_mixed_hardware=allow_mixed_hardware)
-        files += write_numbers(places.RESULTS, everything)
+    remove_unused_texts(root)
+    files = write_leaderboards(root, [after])
+    if files_with_numbers(root):
+        everything = read_boards([committed_results(root)], allow_mixed_hardware=allow_mixed_hardware)
+        files += write_numbers(root, everything)
     return Change(before, after, tuple(files))
 
 

@@ -122,6 +122,26 @@ def test_boards_of_an_earlier_version_are_checked_and_written_again_where_they_l
     assert main(["submit", "--check"]) == 0
 
 
+def test_a_board_of_another_machine_stands_beside_and_is_checked_and_written_again(results, capsys):
+    before = (results / BOARD / "leaderboard.md").read_text()
+    for name in ("sgd", "adamw"):
+        assert main(["submit", name, str(results / "runs" / "first"), "--on", "laptop"]) == 0
+    assert "adamw is on rank 2 of 2" in capsys.readouterr().out
+    there = results / "on_laptop" / BOARD
+    assert (there / "leaderboard.html").exists() and (results / BOARD / "leaderboard.md").read_text() == before
+    assert {file.name for file in (results / "sources").iterdir()} == {
+        file.name for file in (results / "on_laptop/sources").iterdir()
+    }
+    (there / "leaderboard.csv").unlink()
+    (results / "on_laptop/README.md").write_text(f"There are <!--= trials {BOARD}-->?<!--/--> trials.\n")
+    check_fails_naming(capsys, "on_laptop")
+    assert main(["submit", "--rewrite"]) == 0 and main(["submit", "--check"]) == 0
+    assert "4 entries" in capsys.readouterr().out and "48" in (results / "on_laptop/README.md").read_text()
+    assert main(["score", str(there)]) == 0
+    tamper(there / "sgd/trials.jsonl", '"wall_seconds":', '"wall_seconds":1')
+    check_fails_naming(capsys, "on_laptop/quickstart/external/sgd/trials.jsonl:1")
+
+
 def test_changed_metadata_are_found(results, capsys):
     tamper(results / BOARD / "adamw/entry.json", '"author": "TimeTrial"', '"author": "Somebody Else"')
     check_fails_naming(capsys, "adamw/entry.json", "Somebody Else")
@@ -167,8 +187,9 @@ def test_a_submission_that_changed_since_it_ran_is_not_submitted(results, capsys
 
 
 def test_wrong_usage_is_said_in_a_line(results, capsys):
-    for arguments in (["submit"], ["submit", "sgd"], ["submit", "sgd", "--check"], ["submit", "nobody", "runs/first"]):
-        assert main(arguments) == 2
+    wrong = ["", "sgd", "sgd --check", "nobody runs/first", "--check --on laptop"]
+    for arguments in [*wrong, f"sgd {results / 'runs/first'} --on ../laptop"]:
+        assert main(["submit", *arguments.split()]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
