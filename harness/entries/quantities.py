@@ -15,10 +15,11 @@ from timetrial.harness.entries.committed import committed_results
 from timetrial.harness.planning import places
 from timetrial.harness.report.boards import Board, read_boards
 from timetrial.harness.report.markdown import leaderboard_markdown
-from timetrial.harness.report.validity import agreement_between, agreement_of, conclusion
+from timetrial.harness.report.validity import agreement_between, agreement_of, conclusion, differences, speedups
 from timetrial.harness.scoring import Leaderboard
 from timetrial.harness.scoring.leaderboard import Standing
 from timetrial.harness.scoring.present import percent, separated_in_words, significant, with_interval
+from timetrial.harness.scoring.prices import read_prices, score_at
 from timetrial.harness.scoring.trials import crossing_column
 from timetrial.harness.scoring.validity import ALGOPERF, read_published
 
@@ -182,8 +183,16 @@ def validity(board: Board, clock: str = "") -> str:
 
 def agreement(board: Board, other: str, clock: str = "") -> str:
     """What `timetrial validity --published` concludes of another leaderboard, a folder of `results/`, by a clock."""
-    (there,) = read_boards([_is_there(committed_results(places.RESULTS / other), other)])
-    return conclusion(agreement_between(board, there, clock or board.scores.clock), other).rstrip(".")
+    return conclusion(agreement_between(board, _board_in(other), clock or board.scores.clock), other).rstrip(".")
+
+
+def forecast(board: Board, prices: str, other: str) -> str:
+    """How far what `timetrial price` made of the board for a machine is from what was measured there.
+
+    `prices` is a file in `results/prices/`, without its ending, and `other` the board of that machine in `results/`.
+    """
+    foreseen = score_at(board.trials, read_prices(places.RESULTS / "prices" / f"{prices}.json"))
+    return differences(speedups(foreseen), speedups(_board_in(other).scores), board.scores.reference)
 
 
 def rerun(board: Board, submission: str) -> str:
@@ -204,9 +213,15 @@ QUANTITIES: dict[str, Callable[..., str]] = {
     for function in (
         *(submissions, trials, workloads, machine, hours, dates, unsteady),
         *(score, speedup, may_be_best, separated, reach, certificate, certified, memory),
-        *(reached, studies, time, fastest, step, step_ratio, drawn, validity, agreement, rerun, table),
+        *(reached, studies, time, fastest, step, step_ratio, drawn, validity, agreement, forecast, rerun, table),
     )
 }
+
+
+def _board_in(folder: str) -> Board:
+    """Read the one leaderboard in a folder of `results/`."""
+    (board,) = read_boards([_is_there(committed_results(places.RESULTS / folder), folder)])
+    return board
 
 
 def _rows(board: Board, submission: str, workload: str = "") -> pd.DataFrame:

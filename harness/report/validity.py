@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from timetrial.harness import UsageError
 from timetrial.harness.report.boards import Board
+from timetrial.harness.scoring import Leaderboard
 from timetrial.harness.scoring.jackknife import Estimate
 from timetrial.harness.scoring.present import clock_in_words, with_interval
 from timetrial.harness.scoring.validity import RESAMPLES, Agreement, compare_with
@@ -33,19 +34,32 @@ def agreement_between(board: Board, other: Board, clock: str, resamples: int = R
             f"speed-ups here are over {board.scores.reference}, and there over {other.scores.reference}: they cannot "
             "be compared"
         )
-    _speedups(board, clock)
-    return agreement_of(board, _speedups(other, clock), clock, resamples)
+    _speedups_by(clock, board)
+    return agreement_of(board, _speedups_by(clock, other), clock, resamples)
 
 
-def _speedups(board: Board, clock: str) -> dict[str, float]:
-    standings = board.by_clock[clock].standings if clock in board.by_clock else ()
-    found = {standing.submission: standing.speedup.value for standing in standings if standing.speedup}
-    if not found:
+def _speedups_by(clock: str, board: Board) -> dict[str, float]:
+    if not (found := speedups(board.by_clock[clock]) if clock in board.by_clock else {}):
         raise UsageError(
             f"{board.suite}/{board.ruleset} ({' + '.join(board.machines)}) has no speed-ups by {clock}: it needs "
             f"{board.scores.reference}, and that clock in its records"
         )
     return found
+
+
+def speedups(scores: Leaderboard) -> dict[str, float]:
+    """Give the speed-ups of a leaderboard; none where its reference is not on it."""
+    return {standing.submission: standing.speedup.value for standing in scores.standings if standing.speedup}
+
+
+def differences(ours: Mapping[str, float], theirs: Mapping[str, float], reference: str) -> str:
+    """Say by what factor speed-ups differ, of those that are in both; that of the reference is 1 in both."""
+    factors = {
+        name: max(ours[name] / theirs[name], theirs[name] / ours[name])
+        for name in ours.keys() & theirs.keys() - {reference}
+    }
+    most, middle = max(sorted(factors), key=factors.get), statistics.median(factors.values())
+    return f"speed-ups differ by a factor of {middle:.2f} in the median, and at most of {factors[most]:.2f} ({most})"
 
 
 def as_markdown(agreements: Sequence[Agreement], other: str | None = None) -> str:
@@ -92,23 +106,12 @@ def conclusion(agreement: Agreement, other: str | None = None) -> str:
     clock, count = clock_in_words(agreement.board.clock), len(agreement.published)
     head = f"By {clock}, tau is {with_interval(found, SIGNED)} on {count} submissions"
     if other:
-        return f"{head}: {_differences(agreement)}."
+        board = agreement.board
+        return f"{head}: {differences(speedups(board), agreement.published, board.reference)}."
     head += f": {_verdict(agreement)}"
     if agreement.halves is None:
         return head + "."
     return head + f". One half of its workloads agrees with the other at tau {with_interval(agreement.halves, SIGNED)}."
-
-
-def _differences(agreement: Agreement) -> str:
-    """Say by what factor the speed-ups of two leaderboards differ; that of the reference is 1 on both."""
-    factors = {
-        name: max(ratio := agreement.board.of(name).speedup.value / there, 1 / ratio)
-        for name, there in agreement.published.items()
-        if name != agreement.board.reference
-    }
-    most = max(factors, key=factors.get)
-    middle = statistics.median(factors.values())
-    return f"speed-ups differ by a factor of {middle:.2f} in the median, and at most of {factors[most]:.2f} ({most})"
 
 
 def _scores(agreement: Agreement) -> list[str]:

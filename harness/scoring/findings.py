@@ -109,7 +109,7 @@ def notes_on(
             notes.append(f"speed-ups are over a reference without a tuning certificate: {reference} {reasons}")
         if standings[0].score.low is None:
             notes.append("no intervals: some workload was run in one study only, which says nothing about spread")
-        elif alike := [one.submission for one in standings if one.score.low == one.score.high > 0]:
+        elif alike := [one.submission for one in standings if one.score.high and one.score.low == one.score.high]:
             notes.append(f"no interval for the score of {', '.join(alike)}: it is the same whichever study is left out")
     notes += _drift(trials) if clock == "paced" else []
     notes += _cut_short(trials)

@@ -56,6 +56,7 @@ def test_a_new_entry_changes_the_numbers_and_says_so(results, capsys):
         (f"step {BOARD} sgd small_gpt middling", "middling"),
         (f"rerun {BOARD} sgd", "verification of sgd"),
         (f"agreement {BOARD} nowhere", "nowhere"),
+        (f"forecast {BOARD} nothing {BOARD}", "nothing.json"),
     ],
 )
 def test_what_the_records_do_not_have_is_named_with_its_line(boards, tmp_path, asked, complaint):
