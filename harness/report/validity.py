@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from timetrial.harness import UsageError
@@ -35,7 +36,8 @@ def agreement_between(board: Board, other: Board, clock: str, resamples: int = R
             "be compared"
         )
     _speedups_by(clock, board)
-    return agreement_of(board, _speedups_by(clock, other), clock, resamples)
+    found = agreement_of(board, _speedups_by(clock, other), clock, resamples)
+    return replace(found, over="studies") if board.specs.keys() == other.specs.keys() else found
 
 
 def _speedups_by(clock: str, board: Board) -> dict[str, float]:
@@ -102,7 +104,7 @@ def conclusion(agreement: Agreement, other: str | None = None) -> str:
 
     Of another leaderboard (its name is `other`) it says how far speed-ups are apart in place of the last.
     """
-    found = agreement.speedup["both"]
+    found = agreement.speedup[agreement.over]
     clock, count = clock_in_words(agreement.board.clock), len(agreement.published)
     head = f"By {clock}, tau is {with_interval(found, SIGNED)} on {count} submissions"
     if other:
@@ -170,6 +172,6 @@ def plot(agreement: Agreement, frame: str, other: str | None = None) -> "Figure"
     axes.yaxis.set_minor_formatter("{x:g}x")
     sooner = f"times sooner than {agreement.board.reference}"
     axes.set(xlabel=f"{sooner}, on {other}" if other else "published score", ylabel=f"{sooner}, here")
-    title = f"tau {with_interval(agreement.speedup['both'], SIGNED)}"
+    title = f"tau {with_interval(agreement.speedup[agreement.over], SIGNED)}"
     axes.set_title(f"{title}\n{frame}", fontsize=6)
     return figure

@@ -61,6 +61,8 @@ class Agreement:
     disagreements: tuple[tuple[str, str, bool], ...]
     """Pairs that are the other way round here: the better by the published scores, the other, and whether the second
     is separated from the first as faster here."""
+    over: str = "both"
+    """Of `SOURCES` the one whose interval counts: studies alone where the other order is on the same workloads."""
 
 
 def read_published(file: Path) -> dict[str, float]:
