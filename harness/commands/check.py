@@ -94,6 +94,8 @@ def _lines(name: str, suite: str, space: list[str]) -> Iterator[Line]:
         yield "wrong", "submission.yaml", str(error)
         return
     yield "ok", "submission.yaml", f"author: {folder.author}; enters {' and '.join(folder.rulesets)}"
+    if folder.unsigned:
+        yield "warning", "submission.yaml", folder.unsigned
     if folder.search_space is not None:
         yield "ok", "search space", f"first point: {_in_words(folder.search_space.draw(0, 5)[0])}"
     for its in folder.imports:

@@ -134,9 +134,8 @@ def _source_problems(candidate: Candidate) -> list[str]:
         for name in candidate.files
         if not is_name(name)
     ]
-    if find_submission(candidate.submission).author == find_submission("template").author:
-        file = f"submissions/{candidate.submission}/submission.yaml"
-        problems.append(f"{file}: the author is that of the template: write who it is")
+    if unsigned := find_submission(candidate.submission).unsigned:
+        problems.append(unsigned)
     return problems + [
         f"submissions/{candidate.submission}/{name} is not what ran: run again, or bring it back"
         for name in changed_files(candidate)

@@ -57,6 +57,20 @@ class SubmissionFolder:
         entered = (("external", self.search_space), ("self_tuning", self.hyperparameters))
         return tuple(ruleset for ruleset, values in entered if values is not None)
 
+    @property
+    def unsigned(self) -> str | None:
+        """Say what is still the template's, which no leaderboard takes, and what to do; None: nothing is."""
+        if self.origin != COLLECTION or self.name == TEMPLATE or not (SUBMISSIONS / TEMPLATE).is_dir():
+            return None
+        template = find_submission(TEMPLATE)
+        same = [name for name in ("author", "description") if getattr(self, name) == getattr(template, name)]
+        if not same:
+            return None
+        return (
+            f"submissions/{self.name}/submission.yaml has the template's {' and '.join(same)}: write your own before a "
+            "run to submit, since a run keeps the file as it is"
+        )
+
     def source_files(self) -> dict[str, Path]:
         """List its own files and the shared modules that its code imports, by their place in a copy."""
         own = sorted(p for p in self.path.iterdir() if p.suffix in (".py", ".yaml", ".md") and p.is_file())

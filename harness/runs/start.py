@@ -41,6 +41,9 @@ def start(overrides: Sequence[str]) -> Start:
     check_space(config, [folder for folder, _, _ in found])
     for note in (note for _, _, note in found if note):
         print(f"note: {note}: {run.name} goes on with the source that it keeps; run=NAME starts anew", file=sys.stderr)
+    for unsigned in (folder.unsigned for folder, _, _ in found):
+        if unsigned:
+            print(f"note: {unsigned}", file=sys.stderr)
     plan = plan_trials(config, {folder: source_hash for folder, source_hash, _ in found}, place.device, place.threads)
     plan = add_reference(config, plan, place.device, place.threads)
     run.add(plan)

@@ -10,7 +10,10 @@ from tests.harness.entries.conftest import BOARD, check_fails_naming, tamper
 from timetrial.harness.cli import main
 from timetrial.harness.entries.committed import CommittedEntry
 from timetrial.harness.entries.submitting import difference, environment_problems
+from timetrial.harness.planning import catalogue
+from timetrial.harness.planning.catalogue import find_submission
 from timetrial.harness.planning.configuration import compose
+from timetrial.harness.planning.places import SUBMISSIONS
 from timetrial.harness.planning.plan import make_plan
 
 
@@ -191,6 +194,26 @@ def test_wrong_usage_is_said_in_a_line(results, capsys):
     for arguments in [*wrong, f"sgd {results / 'runs/first'} --on ../laptop"]:
         assert main(["submit", *arguments.split()]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_the_templates_author_is_named_before_a_run_and_not_after_it_alone(results, tmp_path, monkeypatch, capsys):
+    collection = tmp_path / "submissions"
+    for name in ("template", "mine"):
+        shutil.copytree(SUBMISSIONS / "template", collection / name)
+    for shared in SUBMISSIONS.glob("*.py"):
+        shutil.copy(shared, collection)
+    monkeypatch.setattr(catalogue, "SUBMISSIONS", collection)
+    said = "submissions/mine/submission.yaml has the template's author and description: write your own before a run"
+    run = ["run", "submission=mine", "suite=quickstart", "workloads=[modular_division]", "ruleset.studies=1"]
+    assert main([*run, "ruleset=self_tuning", "max_steps=2", f"run={tmp_path / 'run'}", "device=cpu"]) == 0
+    assert f"note: {said}" in capsys.readouterr().err
+    assert main(["submit", "mine", str(tmp_path / "run")]) == 1
+    assert said in capsys.readouterr().err
+    assert find_submission("template").unsigned is None
+    tamper(collection / "mine/submission.yaml", "author: Your name", "author: A. Person")
+    assert "the template's description: write" in find_submission("mine").unsigned
+    monkeypatch.undo()
+    assert find_submission("adamw").unsigned is None
 
 
 @pytest.mark.parametrize(("threads", "problems"), [(1, 0), (2, 1)])
