@@ -21,10 +21,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
     *("*.md", "configs/**/README.md", "harness/**/README.md", "scripts/README.md", "submissions/README.md"),
     *("workloads/README.md", "results/README.md", "results/*/README.md", "results/benchmark/*.md"),
-    *("results/*/*/leaderboard.md", "results/version_*/*/*/leaderboard.md"),
+    *("results/*/*/leaderboard.md", "results/on_*/*/*/leaderboard.md", "results/version_*/*/*/leaderboard.md"),
 )
 BESIDE = (
     *("results/*/*/leaderboard.html", "results/*/*/*.svg", "results/explain/*/figure.svg"),
+    *("results/on_*/*/*/leaderboard.html", "results/on_*/*/*/*.svg"),
     *("results/version_*/*/*/leaderboard.html", "results/version_*/*/*/*.svg"),
 )
 """What pages show or link to, which lies beside them in the site as well."""
@@ -68,15 +69,16 @@ def on_page_markdown(markdown: str, page, config, files: Files) -> str:
 
 
 def leaderboards() -> str:
-    """List the committed leaderboards: each with its page, and its tables."""
+    """List the committed leaderboards, the main ones first: each with its page, and its tables."""
     rows = [
-        f"| {page.parent.parent.name} | {page.parent.name} | [open](../{page.relative_to(ROOT).as_posix()}) "
+        f"| {page.parts[-3]} | {page.parts[-2]} | {machine} | [open](../{page.relative_to(ROOT).as_posix()}) "
         f"| [tables](../{page.relative_to(ROOT).with_suffix('.md').as_posix()}) |"
-        for page in sorted(ROOT.glob("results/*/*/leaderboard.html"))
+        for root in [ROOT / "results", *sorted(ROOT.glob("results/on_*"))]
+        for machine in [root.name.removeprefix("on_").replace("results", "main")]
+        for page in sorted(root.glob("*/*/leaderboard.html"))
     ]
-    return "\n".join(
-        ["| suite | ruleset | page with curves and sources | tables |", "| --- | --- | --- | --- |", *rows]
-    )
+    heading = "| suite | ruleset | machine | page with curves and sources | tables |"
+    return "\n".join([heading, "| --- " * 5 + "|", *rows])
 
 
 def repository_path(file: File) -> str:
