@@ -102,7 +102,8 @@ def test_incomplete_logs_of_options_and_no_run_are_wrong_usage(logs: list[str]) 
 
 def score_in_process(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """Score a run with one crashed trial; reading runs is tested where it lives."""
-    trials = table({"adamw": {"x": [10, 11]}, "sgd": {"x": [20, INF]}}, suite="mini", ruleset="external", path="runs/r")
+    columns = {"suite": "mini", "ruleset": "external", "path": "runs/r", "slowness_error": 0.0}
+    trials = table({"adamw": {"x": [10, 11]}, "sgd": {"x": [20, INF]}}, **columns)
     trials["path"] += "/" + trials["submission"] + "/" + trials["study"].astype(str)
     trials["status"] = ["target_reached"] * 3 + ["crashed"]
     trials["machine"], trials["reason"] = "a laptop", ""
