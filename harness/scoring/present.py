@@ -83,7 +83,7 @@ def _who(board: Leaderboard) -> list[RenderableType]:
         cells = [with_interval(standing.score, "{:.3f}")]
         if ours:
             cells = [with_interval(standing.speedup, "{:.2f}x"), *cells, with_interval(standing.on_the_way, "{:.2f}x")]
-            cells += [f"{standing.reach:.0%}", yes(standing.may_be_best), separated_in_words(standing)]
+            cells += [percent(standing.reach), yes(standing.may_be_best), separated_in_words(standing)]
         table.add_row(str(standing.rank), standing.submission + _remark(board, standing.submission), *cells)
     if not board.counted_as_misses:
         for submission in board.incomplete:

@@ -130,7 +130,8 @@ def break_even(trials: pd.DataFrame, prices: Prices, submission: str, board: Lea
         means = []
         for workload, budget in board.budgets.items():
             own = here[(here["submission"] == name) & (here["workload"] == workload)]
-            logs = np.sort(np.log(np.minimum(own[crossing_column(UNIT)].to_numpy() * factor, budget)))
+            times = own[crossing_column(UNIT)].to_numpy() if len(own) else np.array([np.inf])  # never ran: a miss
+            logs = np.sort(np.log(np.minimum(times * factor, budget)))
             means.append(float(weights(len(logs), board.trials_of_study) @ logs))
         return float(np.mean(means))
 

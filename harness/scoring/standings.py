@@ -135,6 +135,10 @@ def _race(
     cells, on_the_way = [], []
     for own in rows[: len(submissions)]:
         place = own[np.lexsort([trials["trial"].to_numpy()[own], study[own], times[own]])]
+        if len(place) == 0:  # nothing of it ran here: a miss in each study
+            cells.append(_cell(np.full(len(ids), np.inf), np.arange(len(ids)), len(ids), study_size, budget, None, place))
+            on_the_way.append(cells[-1].weights @ cells[-1].log_times)
+            continue
         cells.append(_cell(times[place], study[place], len(ids), study_size, budget, points, place))
         if ways is not None:
             on_the_way.append(
@@ -147,7 +151,7 @@ def _race(
         budget,
         cells,
         log_times,
-        np.stack(on_the_way, axis=1) if on_the_way else None,
+        np.stack(on_the_way, axis=1) if ways is not None else None,
         errors.to_numpy() * (clock != "steps"),
     )
 
@@ -198,7 +202,9 @@ def _profile(races: Sequence[Race], s: int):
 
 
 def _speedups(log_times: Sequence[Array], own: int, errors: Sequence[Array]) -> Estimates:
-    return estimate([workload[:, [own]] - workload for workload in log_times], errors).exp()
+    """Compute how many times sooner each is than submission `own`, whose error is in all but its own."""
+    of_pairs = [np.where(np.arange(len(error)) == own, 0.0, np.hypot(error, error[own])) for error in errors]
+    return estimate([workload[:, [own]] - workload for workload in log_times], of_pairs).exp()
 
 
 def _workload_results(races: Sequence[Race], own: int | None, submissions: int) -> list[dict[str, WorkloadResult]]:
@@ -210,7 +216,7 @@ def _workload_results(races: Sequence[Race], own: int | None, submissions: int) 
             found[s][race.name] = WorkloadResult(
                 value=value[s],
                 ratio=float(value.value[s] / race.fastest[0]),
-                reach=float(np.clip(cell.weights[0] @ cell.hits, 0, 1)),
+                reach=round(float(cell.weights[0] @ cell.hits), 12),  # weights of all trials sum to 1 but for rounding
                 trials=len(cell.times),
                 trials_reached=int(cell.hits.sum()),
                 speedup=None if speedup is None else speedup[s],

@@ -58,6 +58,17 @@ def test_a_workload_that_was_not_run_at_all_is_named() -> None:
     assert score_table(trials).incomplete == {"b": ("b/y: no trial",)}
 
 
+def test_a_workload_that_was_not_run_counts_as_missed_where_that_is_allowed() -> None:
+    times = {"adamw": {"x": [1, 2], "y": [3, 4]}, "b": {"x": [1, 2], "y": [5, 5]}, "part": {"x": [1, 2]}}
+    missed = {**times, "part": {"x": [1, 2], "y": [INF, INF]}}
+    board = score_table(table(times, budget_seconds=40.0), allow_incomplete=True)
+    assert board.incomplete == {"part": ("part/y: no trial",)}
+    of_misses = score_table(table(missed, budget_seconds=40.0))
+    for name in times:
+        assert board.of(name).speedup == of_misses.of(name).speedup and board.of(name).score == of_misses.of(name).score
+        assert board.of(name).workloads == of_misses.of(name).workloads
+
+
 def test_everybody_incomplete_gives_an_empty_leaderboard() -> None:
     board = score_table(table({"a": {"x": [INF]}}).assign(status="missing"))
     assert board.standings == ()

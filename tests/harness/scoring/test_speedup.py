@@ -4,9 +4,10 @@ import math
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from tests.harness.scoring.tables import INF, table
+from tests.harness.scoring.tables import INF, random_table, table
 from timetrial.harness.scoring import score_table
 from timetrial.harness.scoring.best_of_k import curve, weights, weights_without_each_study
 
@@ -61,6 +62,21 @@ def test_a_miss_by_steps_counts_as_the_steps_that_the_budget_buys_the_reference(
     assert board.budgets == {"x": 400.0}
     assert board.of("slow_steps").speedup.value == pytest.approx(100 / 400)
     assert score_table(trials, clock="steps", reference="slow_steps").budgets == {"x": 400.0}
+
+
+@pytest.mark.parametrize(("studies", "draws"), [(5, 2), (6, 1), (7, 1), (2, 2), (3, 3)])
+def test_who_reaches_in_every_trial_reaches_with_certainty(studies: int, draws: int) -> None:
+    trials = pd.concat([table({"a": {"x": np.arange(1, studies + 1)}}).assign(trial=draw) for draw in range(draws)])
+    assert score_table(trials).of("a").reach == 1
+
+
+def test_a_speedup_is_as_sure_as_its_inverse() -> None:
+    trials = random_table(0, {"a": 1.0, "b": 1.5})
+    trials["slowness_error"] = np.where(trials["submission"] == "a", 0.2, 0.0)
+    one, other = score_table(trials, reference="a").of("b"), score_table(trials, reference="b").of("a")
+    assert (one.speedup.low, one.speedup.high) == pytest.approx((1 / other.speedup.high, 1 / other.speedup.low))
+    assert one.speedup.high / one.speedup.low > 1.4
+    assert score_table(trials, reference="a").of("a").speedup.low == 1
 
 
 def test_an_added_submission_changes_nobodys_speedup() -> None:
