@@ -78,7 +78,12 @@ def board_data(board: Board, curves: Sequence[WorkloadCurves], folder: Path, tex
 
 
 def _verifications(board: Board) -> dict[str, Any]:
-    """Describe for each entry how it stands, and its re-runs as [when, where, trials, equal ones, problems, times]."""
+    """Describe how each submission stands, and its re-runs as [when, where, trials, equal ones, problems, times].
+
+    Where no entry is committed, nobody stands anywhere.
+    """
+    if not board.verifications:
+        return {}
     return {
         name: {
             "standing": standing_of(found),
@@ -90,7 +95,7 @@ def _verifications(board: Board) -> dict[str, Any]:
                 for its in found
             ],
         }
-        for name, found in board.verifications.items()
+        for name, found in ((name, board.verifications.get(name, [])) for name in board.submissions)
     }
 
 

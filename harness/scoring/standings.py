@@ -136,7 +136,8 @@ def _race(
     for own in rows[: len(submissions)]:
         place = own[np.lexsort([trials["trial"].to_numpy()[own], study[own], times[own]])]
         if len(place) == 0:  # nothing of it ran here: a miss in each study
-            cells.append(_cell(np.full(len(ids), np.inf), np.arange(len(ids)), len(ids), study_size, budget, None, place))
+            misses = np.full(len(ids), np.inf)
+            cells.append(_cell(misses, np.arange(len(ids)), len(ids), study_size, budget, None, place))
             on_the_way.append(cells[-1].weights @ cells[-1].log_times)
             continue
         cells.append(_cell(times[place], study[place], len(ids), study_size, budget, points, place))

@@ -3,11 +3,15 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from tests.requirements import lacks
 from timetrial.harness.planning.places import RESULTS
+from timetrial.harness.records.run import Run
+from timetrial.harness.report.boards import read_boards
+from timetrial.harness.report.write import write_report
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -226,6 +230,15 @@ def test_a_committed_board_says_which_entries_were_run_again_and_in_what_they_di
     evidence = page.locator("#evidence").inner_text()
     assert "4, 3 bit for bit" in evidence and "0.98x" in evidence and "late" in evidence
     assert page.locator(f"#evidence a[href='{where}']").count() == 2
+    page.close()
+
+
+def test_committed_entries_beside_ones_own_run_are_all_on_the_page(chromium, run_folder, tmp_path):
+    (board,) = read_boards([Run(run_folder)])
+    write_report([replace(board, verifications={"adamw": []})], tmp_path, formats=())
+    page = chromium.new_page()
+    page.goto((tmp_path / "leaderboard.html").as_uri())
+    assert sorted(names(page)) == sorted(board.submissions)
     page.close()
 
 
