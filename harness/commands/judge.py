@@ -78,26 +78,35 @@ def main(options: argparse.Namespace) -> int:
     overrides = [word for word in options.others if "=" in word]
     config = compose([f"submission={mine}", f"ruleset={ruleset}", *overrides], RUN_ONLY)
     place = read_place(config)
-    verdicts: list[Verdict] = []
     try:
-        verdicts.append(judge(config, question, place, _say))
-        if options.confirm and verdicts[0].verdict == "faster":
-            _say("faster; now on hidden variants")
-            verdicts.append(confirm(config, question, verdicts[0], place, _say))
+        verdict = judge(config, question, place, _say)
     except TrialLost as lost:
         print(f"timetrial judge: no verdict: {lost}", file=sys.stderr)
         if options.json:
             print(json.dumps({"verdict": "failed", "reason": str(lost)}))
         return 1
+    confirmation, failure = None, ""
+    if options.confirm and verdict.verdict == "faster":
+        _say("faster; now on hidden variants")
+        try:
+            confirmation = confirm(config, question, verdict, place, _say)
+        except (TrialLost, UsageError) as lost:
+            failure = str(lost)
     if options.json:
-        answer: dict[str, Any] = verdicts[0].to_json()
+        answer: dict[str, Any] = verdict.to_json()
         if options.confirm:
-            answer["confirmation"] = verdicts[1].to_json() if len(verdicts) > 1 else None
+            answer["confirmation"] = confirmation.to_json() if confirmation else None
+        if failure:
+            answer["confirmation"] = {"verdict": "failed", "reason": failure}
         print(json.dumps(answer, indent=1))
     else:
-        for place_of, verdict in zip(("", "on hidden variants: "), verdicts, strict=False):
-            print(place_of + in_words(verdict))
-    return CODES[verdicts[-1].verdict]
+        print(in_words(verdict))
+        if confirmation:
+            print(f"on hidden variants: {in_words(confirmation)}")
+    if failure:
+        print(f"timetrial judge: no verdict on hidden variants: {failure}", file=sys.stderr)
+        return 1
+    return CODES[(confirmation or verdict).verdict]
 
 
 def read_values(given: list[str]) -> dict[str, dict[str, Any]]:
@@ -139,7 +148,7 @@ def in_words(verdict: "Verdict") -> str:
     ]
     lines += [
         f"  {name}: missed by {verdict.mine} {mine} and by {verdict.reference} {other} of {found.pairs} times; a "
-        "miss counts as the budget, which is the least that it took"
+        f"miss counts as the {'steps that the budget buys the reference' if verdict.clock == 'steps' else 'budget'}"
         for name, (mine, other) in verdict.misses.items()
         if mine or other
     ]

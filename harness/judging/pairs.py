@@ -118,15 +118,16 @@ class Times:
     times: Array
     """(S, W, A), inf for a miss."""
     budgets: Array
-    """(S, W), what a miss counts as: the least that it took."""
+    """(S, W), what a miss counts as."""
     seconds: float
     """Training seconds of all trials together, measured."""
 
     def log_ratios(self, arm: int, reference: int) -> Array:
         """Give log(time of `reference` / time of `arm`), (S, W): above 0 where the arm is faster.
 
-        A miss counts as the budget, the least that it took: too little for whoever missed. A pair in which both miss
-        counts as no difference.
+        A miss counts as the budget: by the clock that the budget counts, too little for whoever missed. By steps it is
+        what the budget buys the reference, and whose steps are dear has taken fewer. A pair in which both miss counts
+        as no difference.
         """
         counted = np.log(np.minimum(self.times, self.budgets[:, :, None]))
         return counted[:, :, reference] - counted[:, :, arm]

@@ -16,7 +16,7 @@ from timetrial.harness.judging.verdict import Question, check, confirm, judge
 from timetrial.harness.planning import catalogue
 from timetrial.harness.planning.plan import select_workloads
 from timetrial.harness.records.table import read_trials
-from timetrial.harness.runs.execute import run_to_end
+from timetrial.harness.runs.execute import TrialLost, run_to_end
 from timetrial.harness.runs.folder import RunFolder
 from timetrial.harness.trial.arena import make_workload
 
@@ -123,6 +123,23 @@ def test_a_verdict_is_confirmed_on_variants_that_are_drawn_once_and_have_targets
     assert list(seeds.values()) == small_variants(config)
     targets = {spec.study: spec.workload.target for spec in pairs}
     assert len(set(targets.values())) == 5 and config["suite"]["workloads"]["small_gpt"]["target"] not in targets
+
+
+@pytest.mark.parametrize("lost", [TrialLost("a trial crashed"), UsageError("no target can be set there")])
+def test_a_verdict_that_cannot_be_confirmed_is_given_all_the_same(answer, lost, monkeypatch, capsys):
+    def no_confirmation(*_):
+        raise lost
+
+    monkeypatch.setattr(verdict, "judge", lambda *_: answer)
+    monkeypatch.setattr(verdict, "confirm", no_confirmation)
+    arguments = ["judge", "plain", "handicapped", "suite=quickstart", "--confirm"]
+    assert cli.main([*arguments, "--json"]) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["verdict"] == "faster"
+    assert json.loads(said.out)["confirmation"] == {"verdict": "failed", "reason": str(lost)}
+    assert f"no verdict on hidden variants: {lost}" in said.err
+    assert cli.main(arguments) == 1
+    assert "plain is faster than handicapped" in capsys.readouterr().out
 
 
 def pilot_of(levels):
