@@ -2,15 +2,17 @@
 
 At a constant rate, weights wander around a good region. SWA is the mean of all snapshots from `start` on, LAWA that of
 the last `window`. All are of the same run, so nothing but averaging differs. Running statistics of batch norm are
-computed anew for averages. The distance of the weights from their centre is the root of the mean square over snapshots;
-where they are drawn around a centre independently, it is 1/sqrt(2) of the distance between two of them.
+computed anew for averages. Distances are roots of mean squares over snapshots. Snapshots that are drawn around a centre
+independently are as far from the next one as from any other; those of weights that still wander are nearer to it.
 """
 
 import copy
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy
 import pandas
 import torch
 from matplotlib.figure import Figure
@@ -69,12 +71,18 @@ def mean(snapshots: Sequence[Tensor]) -> Tensor:
 
 
 def distances(snapshots: Sequence[Tensor]) -> dict[str, float]:
-    """Compute the root mean square distances: of snapshots from their centre, and of all pairs from each other."""
+    """Compute the root mean square distances of snapshots: from their centre, the next one, and any other one."""
     centre = mean(snapshots)
-    from_centre = torch.stack([(one - centre).square().sum() for one in snapshots]).mean().sqrt()
-    pairs = [(one - other).square().sum() for one, other in itertools.combinations(snapshots, 2)]
-    between = torch.stack(pairs).mean().sqrt() if pairs else torch.tensor(float("nan"))
-    return {"from_centre": from_centre.item(), "between": between.item(), "ratio": (from_centre / between).item()}
+    from_centre = _root_mean_square((one, centre) for one in snapshots)
+    next_one = _root_mean_square(itertools.pairwise(snapshots))
+    between = _root_mean_square(itertools.combinations(snapshots, 2))
+    ratio = next_one / between if between else math.nan
+    return {"from_centre": from_centre, "next_one": next_one, "between": between, "ratio": ratio}
+
+
+def _root_mean_square(pairs: Iterable[tuple[Tensor, Tensor]]) -> float:
+    squares = [(one - other).square().sum().item() for one, other in pairs]
+    return math.sqrt(numpy.mean(squares)) if squares else math.nan
 
 
 def _evaluate(training: Training, weights: Tensor, data: dict, renew: bool) -> dict[str, float]:
@@ -104,8 +112,8 @@ def describe(n: dict[str, float], options: Options, metric: str) -> str:
     return (
         f"{options.submission} on {options.workload} at the constant rate {options.learning_rate:g}: validation "
         f"{metric} and loss after {options.steps} steps are {listed}. {verdict} the last iterate by the loss. The "
-        f"{n['snapshots']:.0f} snapshots are {n['from_centre']:.3g} from their centre and {n['between']:.3g} from each "
-        f"other, a ratio of {n['ratio']:.2f} where independent ones have 0.71."
+        f"{n['snapshots']:.0f} snapshots are {n['from_centre']:.3g} from their centre, {n['next_one']:.3g} from the next "
+        f"one and {n['between']:.3g} from any other, a ratio of {n['ratio']:.2f} where independent ones have 1."
     )
 
 

@@ -5,6 +5,7 @@ text: the first a few frequent tokens, the last most of the vocabulary. The vali
 for SGD with momentum and for Adam, each at the best of a few rates by the loss at the end.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -80,10 +81,10 @@ def groups_of(counts: Tensor) -> Tensor:
 
 
 def follow(training: Training, held_out: Batch, group: Tensor, options: Options) -> list[dict]:
-    """Train, and give a row for each group at every so many steps: the mean validation loss of its tokens."""
+    """Train, and give a row for each group, before and every so many steps: the mean validation loss of its tokens."""
     rows = []
-    for step in training.run(options.steps):
-        if step % options.every and step > 1:
+    for step in itertools.chain([0], training.run(options.steps)):
+        if step % options.every:
             continue
         losses = group_losses(training.model, held_out, group)
         rows += [{"step": step, "group": g, "loss": loss} for g, loss in enumerate(losses)]

@@ -8,11 +8,14 @@ import torch
 from timetrial.harness.explain import averaging
 
 
-def test_independent_snapshots_are_nearer_to_their_centre_by_the_root_of_two():
+def test_independent_snapshots_are_as_far_from_the_next_as_from_any_and_those_that_wander_are_nearer():
     generator = torch.Generator().manual_seed(0)
-    found = averaging.distances([torch.randn(5000, generator=generator) for _ in range(40)])
-    assert found["ratio"] == pytest.approx(math.sqrt(0.5), rel=0.03)
-    assert found["between"] == pytest.approx(math.sqrt(2 * 5000), rel=0.03)
+    draws = [torch.randn(5000, generator=generator) for _ in range(40)]
+    independent = averaging.distances(draws)
+    assert independent["ratio"] == pytest.approx(1, rel=0.02)
+    assert independent["between"] == pytest.approx(math.sqrt(2 * 5000), rel=0.02)
+    wandering = averaging.distances(list(torch.stack(draws).cumsum(0)))
+    assert wandering["next_one"] == pytest.approx(math.sqrt(5000), rel=0.02) and wandering["ratio"] < 0.4
 
 
 @pytest.mark.parametrize("workload", ["fashion_mnist_mlp", "cifar_resnet"])

@@ -35,6 +35,8 @@ def test_it_runs_and_says_what_it_saw():
     small = {"steps": 4, "every": 2, "examples": 20, "rates": (0.1, 0.001)}
     found = token_frequency.run(token_frequency.Options(data="synthetic", **small))
     assert set(found.table.submission) == {"momentum", "adamw"} and set(found.table.group) == set(range(10))
+    before = found.table[found.table.step == 0].pivot(index="group", columns="submission", values="loss")
+    assert (before.momentum == before.adamw).all(), "both begin at the same weights"
     assert "rarest" in found.paragraph and found.figure().axes
     with pytest.raises(UsageError, match="3 rates for 2 submissions"):
         token_frequency.run(token_frequency.Options(rates=(1.0, 2.0, 3.0)))
