@@ -112,8 +112,8 @@ def describe(n: dict[str, float], options: Options, metric: str) -> str:
     return (
         f"{options.submission} on {options.workload} at the constant rate {options.learning_rate:g}: validation "
         f"{metric} and loss after {options.steps} steps are {listed}. {verdict} the last iterate by the loss. The "
-        f"{n['snapshots']:.0f} snapshots are {n['from_centre']:.3g} from their centre, {n['next_one']:.3g} from the next "
-        f"one and {n['between']:.3g} from any other, a ratio of {n['ratio']:.2f} where independent ones have 1."
+        f"{n['snapshots']:.0f} snapshots are {n['from_centre']:.3g} from their centre, {n['next_one']:.3g} from the "
+        f"next one and {n['between']:.3g} from any other, a ratio of {n['ratio']:.2f} where independent ones have 1."
     )
 
 
