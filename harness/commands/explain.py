@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     from timetrial.harness.explain import experiment
     from timetrial.harness.explain.gallery import write_gallery
+    from timetrial.harness.planning.places import make_output
 
     if options.gallery:
         if options.name is not None:
@@ -34,9 +35,9 @@ def main(options: argparse.Namespace) -> int:
 
     module = experiment.find_experiment(options.name)
     chosen, output = experiment.read_options(module.Options, options.options)
+    folder = make_output(experiment.default_output(options.name) if output is None else output)
     torch.set_num_threads(1)  # as a trial: sums in one order on any machine, and small models gain nothing by more
     finding = module.run(chosen)
-    folder = experiment.default_output(options.name) if output is None else output
     files = experiment.write(options.name, chosen, finding, folder)
     print(finding.paragraph)
     for file in files:

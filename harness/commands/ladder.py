@@ -33,6 +33,7 @@ def main(options: argparse.Namespace) -> int:
     from timetrial.harness.judging.ladder import climb
     from timetrial.harness.judging.ladder_page import sentences, table, write_page
     from timetrial.harness.planning.configuration import RUN_ONLY, compose
+    from timetrial.harness.planning.places import make_output
     from timetrial.harness.planning.plan import submission_list
     from timetrial.harness.runs.execute import TrialLost, read_place
 
@@ -48,6 +49,8 @@ def main(options: argparse.Namespace) -> int:
     if len(names) < 2:
         raise UsageError(f"submission={own['submission']}: name the reference and one more, such as [adamw,muon]")
     place = read_place(config)
+    if options.output:  # before hours of training
+        make_output(options.output)
     try:
         found = climb(config, names, own["axis"], values, options.studies, place, options.clock, _say)
     except TrialLost as lost:

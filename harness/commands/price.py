@@ -29,7 +29,7 @@ def main(options: argparse.Namespace) -> int:
     from timetrial.harness.entries.find import find_run
     from timetrial.harness.measuring.prices import cost_ratio, measure_prices, winners
     from timetrial.harness.planning.configuration import RUN_ONLY, compose
-    from timetrial.harness.planning.places import RESULTS
+    from timetrial.harness.planning.places import RESULTS, make_output
     from timetrial.harness.records.files import write_atomically
     from timetrial.harness.report.boards import read_boards
     from timetrial.harness.runs.execute import read_place
@@ -60,6 +60,8 @@ def main(options: argparse.Namespace) -> int:
         trials = trials[trials["submission"].isin(wanted)]
     specs = {path: board.folders[path].read_spec() for path in trials["path"]}
     skipped: dict[str, str] = {}
+    if options.output:
+        make_output(options.output.parent)
     found = measure_prices(
         winners(trials, specs, skipped, run),
         place,

@@ -52,6 +52,7 @@ def _submit(name: str, run: str, machine: str | None, allow_mixed_hardware: bool
     if problems:
         _name(problems, f"{name} in {run} cannot be submitted")
         return 1
+    to_add = {"results", f"submissions/{name}"}
     for candidate in candidates:
         if changed := changed_files(candidate):
             print(f"note: not what ran, which results/ keeps: {', '.join(changed)}", file=sys.stderr)
@@ -62,9 +63,11 @@ def _submit(name: str, run: str, machine: str | None, allow_mixed_hardware: bool
         for file in change.files:
             if file.name == "README.md":
                 print(f"note: numbers in {file} are others now: read the sentences around them", file=sys.stderr)
+        to_add |= {file.name for file in change.files if file.parent == places.RESULTS.parent}
+        to_add |= {name.replace("shared/", "submissions/") for name in candidate.files if name.startswith("shared/")}
     print("\nFor a pull request:")
     print(f"  git switch -c submit-{name}")
-    print(f"  git add results submissions/{name}")
+    print(f"  git add {' '.join(sorted(to_add))}")
     print(f"  git commit -m 'Submit {name}'")
     print(f"  git push -u origin submit-{name}")
     return 0

@@ -1,6 +1,7 @@
 """Compare the order of a leaderboard with a published or another one: Kendall's tau, and pairs that disagree."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from timetrial.harness import UsageError
@@ -28,6 +29,7 @@ def main(options: argparse.Namespace) -> int:
     if options.resamples is not None and options.resamples < 20:
         raise UsageError(f"--resamples {options.resamples}: an interval needs at least 20")
     from timetrial.harness.entries.find import find_run
+    from timetrial.harness.planning.places import make_output
     from timetrial.harness.report.boards import Board, read_boards
     from timetrial.harness.report.style import plotting
     from timetrial.harness.report.validity import agreement_between, agreement_of, as_markdown, plot
@@ -40,6 +42,8 @@ def main(options: argparse.Namespace) -> int:
             raise UsageError(f"{only_one}: {name} has several leaderboards ({places}): name one")
         return boards
 
+    if options.output:
+        make_output(options.output)
     resamples, there = options.resamples or RESAMPLES, options.published
     if there is None or there.endswith(".csv") or Path(there).is_file():
         published, name = read_published(Path(there or ALGOPERF)), None
@@ -55,8 +59,10 @@ def main(options: argparse.Namespace) -> int:
         text = as_markdown(agreements, name)
         print(text)
         if options.output:
-            options.output.mkdir(parents=True, exist_ok=True)
             (options.output / "validity.md").write_text(text)
+            if board.scores.reference not in board.submissions:
+                print(f"no validity.svg: it needs speed-ups over {board.scores.reference}", file=sys.stderr)
+                continue
             with plotting():
                 plot(agreements[0], board.plot_frame, name).savefig(options.output / "validity.svg")
     return 0

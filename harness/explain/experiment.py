@@ -150,7 +150,6 @@ def write(name: str, options: Options, finding: Finding, folder: Path) -> list[P
     """
     from timetrial.harness.report.style import plotting
 
-    folder.mkdir(parents=True, exist_ok=True)
     machine = describe_machine()
     versions = ", ".join(f"{library} {version}" for library, version in machine["libraries"].items() if version)
     header = [

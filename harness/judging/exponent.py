@@ -36,9 +36,10 @@ class Rung:
 class Fit:
     """log advantage = intercept of the submission + exponent x log value, the exponent shared by all submissions."""
 
-    exponent: Estimate
+    exponent: Estimate | None
+    """None where there is too little to fit it to."""
     intercepts: dict[str, float]
-    p_value: float
+    p_value: float | None
     """The probability of a worse fit if the model were true: an F test of the residuals against seed noise."""
     beyond: dict[str, float] | None
     """The advantage at twice the largest value; None where that is refused."""
@@ -82,7 +83,7 @@ def fit(rungs: Sequence[Rung]) -> Fit:
     design = np.array([[*(rung.submission == name for name in names), np.log(rung.value)] for rung in rungs], float)
     if freedom < 1 or not pooled > 0:
         refusal = "too few values or studies to fit an exponent" if freedom < 1 else "no seed noise to fit against"
-        return Fit(Estimate(float("nan")), {}, float("nan"), None, refusal)
+        return Fit(None, {}, None, None, refusal)
     coefficients, *_ = np.linalg.lstsq(design, y, rcond=None)
     residuals = y - design @ coefficients
     noise_freedom = sum(len(ratios) - 1 for ratios in studies)

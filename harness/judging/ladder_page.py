@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from timetrial.harness.judging.ladder import Ladder
+from timetrial.harness.planning.places import make_output
 from timetrial.harness.records.files import write_atomically
 from timetrial.harness.report.colours import line_styles
 from timetrial.harness.scoring.present import clock_in_words, with_interval
@@ -30,11 +31,10 @@ def sentences(ladder: Ladder) -> list[str]:
     missed = [f"{rung.submission} at {rung.value:g} ({rung.misses})" for rung in ladder.rungs if rung.misses]
     drifts = "; ".join(f"{name} {with_interval(exponent, '{:.2f}')}" for name, exponent in ladder.drifts.items())
     found = [f"Exponent of the best learning rate along {ladder.axis}: {drifts}."]
-    exponent = ladder.fit.exponent
-    if np.isfinite(exponent.value):
+    if ladder.fit.exponent:
         found.append(
             f"Advantages over {ladder.reference} go with {ladder.axis} to the power "
-            f"{with_interval(exponent, '{:.2f}')}, one exponent for all (p = {ladder.fit.p_value:.2g} for a worse fit)."
+            f"{with_interval(ladder.fit.exponent, '{:.2f}')}, one exponent for all (p = {ladder.fit.p_value:.2g} for a worse fit)."
         )
     if ladder.fit.beyond is None:
         found.append(f"Nothing is said beyond these values: {ladder.fit.refusal}.")
@@ -97,7 +97,7 @@ def write_page(ladder: Ladder, folder: Path) -> list[Path]:
     """Write `ladder.html`, `ladder.json` and `ladder.svg` into a folder, and list them."""
     from timetrial.harness.report.style import plotting
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_output(folder)
     with plotting():
         buffer = io.StringIO()
         figure(ladder).savefig(buffer, format="svg", metadata={"Date": None})
@@ -119,7 +119,7 @@ def write_page(ladder: Ladder, folder: Path) -> list[Path]:
     files = {
         "ladder.html": page,
         "ladder.svg": picture,
-        "ladder.json": json.dumps({**asdict(ladder), "run": Path(ladder.run).name}, indent=1) + "\n",
+        "ladder.json": json.dumps({**asdict(ladder), "run": Path(ladder.run).name}, indent=1, allow_nan=False) + "\n",
     }
     for name, content in files.items():
         write_atomically(folder / name, content)

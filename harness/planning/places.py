@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from timetrial.harness import UsageError
+
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds harness, workloads, submissions and configs."""
 CLONE = ROOT if (ROOT / "pyproject.toml").is_file() else None
@@ -24,3 +26,12 @@ def _runs() -> Path:
 
 RUNS = _runs()
 """The runs: `TIMETRIAL_HOME`, else `results/runs` of the clone, else `timetrial-runs` where the program was started."""
+
+
+def make_output(folder: Path) -> Path:
+    """Make the folder that a person has named for what is written, before any work; raises `UsageError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"output {folder}: cannot be made ({error.strerror}): name another folder") from None
+    return folder

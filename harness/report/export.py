@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from timetrial.harness import UsageError
+from timetrial.harness.planning.places import make_output
 from timetrial.harness.planning.spec import TrialSpec
 from timetrial.harness.records.evaluations import read_evaluations
 from timetrial.harness.records.files import CorruptRecord, Evaluation, Result
@@ -81,11 +82,7 @@ def export(runs: Sequence[Run], to: str, folder: Path) -> list[Path]:
     """
     if to not in FORMS:
         raise UsageError(f"--to {to}: choose one of {', '.join(FORMS)}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--output {folder}: cannot be made ({error.strerror}): name another folder") from None
-    return FORMS[to](runs, folder)
+    return FORMS[to](runs, make_output(folder))
 
 
 def _tables(runs: Sequence[Run], folder: Path, write: Callable[[Any, Path], None], suffix: str) -> list[Path]:

@@ -1,5 +1,6 @@
 """How a leaderboard agrees with a published or another one, in words and as a picture."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -91,7 +92,7 @@ def as_markdown(agreements: Sequence[Agreement], other: str | None = None) -> st
     rows |= {
         f"{name} alone": [agreement.workloads[name] for agreement in agreements] for name in agreements[0].workloads
     }
-    lines += [f"| {name} | {' | '.join(with_interval(one, SIGNED) for one in found)} |" for name, found in rows.items()]
+    lines += [f"| {name} | {' | '.join(_in_words(one) for one in found)} |" for name, found in rows.items()]
     for agreement in agreements if other else agreements[:1]:
         lines += ["", *(_speedups_there(agreement) if other else _scores(agreement))]
     for agreement, clock in zip(agreements, clocks, strict=True):
@@ -106,14 +107,15 @@ def conclusion(agreement: Agreement, other: str | None = None) -> str:
     """
     found = agreement.speedup[agreement.over]
     clock, count = clock_in_words(agreement.board.clock), len(agreement.published)
-    head = f"By {clock}, tau is {with_interval(found, SIGNED)} on {count} submissions"
+    head = f"By {clock}, tau is {_in_words(found)} on {count} submissions"
     if other:
         board = agreement.board
         return f"{head}: {differences(speedups(board), agreement.published, board.reference)}."
-    head += f": {_verdict(agreement)}"
+    if found.low is not None:
+        head += f": {_verdict(agreement)}"
     if agreement.halves is None:
         return head + "."
-    return head + f". One half of its workloads agrees with the other at tau {with_interval(agreement.halves, SIGNED)}."
+    return head + f". One half of its workloads agrees with the other at tau {_in_words(agreement.halves)}."
 
 
 def _scores(agreement: Agreement) -> list[str]:
@@ -143,8 +145,12 @@ def _verdict(agreement: Agreement) -> str:
     if found.high < 0:
         return "it orders them the other way round"
     unknown = "the interval holds zero, so it is not known to predict the published order"
-    sign_is_known = not studies.low <= 0 <= studies.high
+    sign_is_known = studies.low is not None and not studies.low <= 0 <= studies.high
     return unknown + (", though on these workloads more studies would not change its sign" if sign_is_known else "")
+
+
+def _in_words(tau: Estimate) -> str:
+    return "not defined, since all are equal" if math.isnan(tau.value) else with_interval(tau, SIGNED)
 
 
 def _pairs(agreement: Agreement, other: str | None) -> str:
@@ -172,6 +178,6 @@ def plot(agreement: Agreement, frame: str, other: str | None = None) -> "Figure"
     axes.yaxis.set_minor_formatter("{x:g}x")
     sooner = f"times sooner than {agreement.board.reference}"
     axes.set(xlabel=f"{sooner}, on {other}" if other else "published score", ylabel=f"{sooner}, here")
-    title = f"tau {with_interval(agreement.speedup[agreement.over], SIGNED)}"
+    title = f"tau {_in_words(agreement.speedup[agreement.over])}"
     axes.set_title(f"{title}\n{frame}", fontsize=6)
     return figure

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from timetrial.harness import UsageError
+from timetrial.harness.planning.places import make_output
 from timetrial.harness.records.files import write_atomically
 from timetrial.harness.report.boards import Board
 from timetrial.harness.report.curves import WorkloadCurves, training_curves
@@ -33,13 +33,13 @@ def write_report(
     One page for all leaderboards; with several of them, the tables and plots of each are in a folder SUITE_RULESET.
     Links of the page are relative to `links_from`, by default `folder`. Without `formats` there are no plots.
     """
-    _make(folder)
+    make_output(folder)
     curves = [training_curves(board) for board in boards]
     page = leaderboard_page(boards, curves, links_from or folder)
     files = [_write(folder / "leaderboard.html", page)]
     for board, its_curves in zip(boards, curves, strict=True):
         place = folder if len(boards) == 1 else folder / f"{board.suite}_{board.ruleset}"
-        _make(place)
+        make_output(place)
         files.append(_write(place / "leaderboard.md", leaderboard_markdown(board)))
         files.append(_write(place / "leaderboard.csv", present.as_csv([board.scores])))
         files += write_plots(board, its_curves, place, style, formats)
@@ -94,13 +94,6 @@ def figures_of(board: Board, curves: Sequence[WorkloadCurves]) -> "dict[str, Cal
     for its in curves:
         figures[f"training_curves_{its.workload}"] = partial(training_plots.plot_training_curves, board, its)
     return figures
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--output {folder}: cannot be made ({error.strerror}): name another folder") from None
 
 
 def _write(path: Path, content: str) -> Path:

@@ -50,7 +50,8 @@ class Agreement:
     chance: float
     """The probability that a random order has so large a tau, by speed-ups."""
     speedup: dict[str, Estimate]
-    """tau of our speed-ups with the published scores; for each of `SOURCES` the interval over it."""
+    """tau of our speed-ups with the published scores; for each of `SOURCES` the interval over it, none over studies
+    where a workload has one."""
     score: float
     """tau of our scores."""
     workloads: dict[str, Estimate]
@@ -121,18 +122,24 @@ def compare_with(
         "both": [tau(theirs, speeds[some].mean(axis=0)) for speeds, some in zip(again, chosen, strict=True)],
     }
     means = ours.mean(axis=0)
+    several = min(map(len, races)) > 1
+
+    def over_studies(value: float, drawn: list[float]) -> Estimate:
+        return _estimate(value, drawn) if several else Estimate(value)  # one study has no spread
+
+    speedup = {source: _estimate(tau(theirs, means), taus) for source, taus in drawn.items()}
     return Agreement(
         board=board,
         published={name: published[name] for name in common},
         absent=tuple(sorted(published.keys() - set(common))),
         chance=float(kendalltau(theirs, means, alternative="greater").pvalue),
-        speedup={source: _estimate(tau(theirs, means), taus) for source, taus in drawn.items()},
+        speedup=speedup | {"studies": over_studies(tau(theirs, means), drawn["studies"])},
         score=tau(theirs, np.array([places[name].score.value for name in common])),
         workloads={
-            name: _estimate(tau(theirs, ours[w]), [tau(theirs, speeds[w]) for speeds in again])
+            name: over_studies(tau(theirs, ours[w]), [tau(theirs, speeds[w]) for speeds in again])
             for w, name in enumerate(workloads)
         },
-        halves=_estimate(split_half(ours), list(map(split_half, again))) if len(workloads) > 1 else None,
+        halves=over_studies(split_half(ours), list(map(split_half, again))) if len(workloads) > 1 else None,
         disagreements=tuple(
             (common[i], common[j], common[i] in places[common[j]].faster_than)
             for i, j in combinations(range(len(common)), 2)
@@ -147,7 +154,10 @@ def tau(one: Array, other: Array) -> float:
 
 
 def split_half(speeds: Array) -> float:
-    """Compute tau between two halves of the workloads, the mean over all ways to halve them; `speeds` is (W, S)."""
+    """Compute tau between two halves of the workloads, the mean over all ways to halve them; `speeds` is (W, S).
+
+    nan where all are equal on a half.
+    """
     workloads = range(len(speeds))
     taus = []
     for half in combinations(workloads, len(speeds) // 2):
@@ -175,5 +185,7 @@ def _speeds(studies: list[list[Array]], chosen: Array, k: int) -> Array:
 
 
 def _estimate(value: float, drawn: list[float]) -> Estimate:
+    if np.isnan(drawn).all():
+        return Estimate(value)
     low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Estimate(value, float(low), float(high))

@@ -50,8 +50,15 @@ def test_submitting_prints_rank_change_for_others_and_git_commands(results, caps
     assert (
         "sgd is on rank 1" in out
         and re.search(r"adamw: rank 1 with a score of [\d.]+ .*-> ", out)
-        and "git add results" in out
+        and re.search(r"git add results .*submissions/schedules.py submissions/sgd\n", out)
     )
+
+
+def test_a_text_of_the_clone_whose_numbers_change_goes_into_the_pull_request_too(results, capsys):
+    shutil.rmtree(results / BOARD / "sgd")
+    (results.parent / "README.md").write_text(f"There are <!--= trials {BOARD}-->?<!--/--> trials.\n")
+    assert main(["submit", "sgd", str(results / "runs" / "first")]) == 0
+    assert "git add README.md results submissions/" in capsys.readouterr().out
 
 
 def test_a_changed_record_is_found_and_named(results, capsys):

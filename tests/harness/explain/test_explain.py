@@ -69,6 +69,13 @@ def test_an_experiment_writes_figure_numbers_and_paragraph_and_the_gallery_shows
     assert paragraph.strip() in page and "norms/figure.svg" in page and "norms 'sizes=[16,8]'" in page
 
 
+def test_a_folder_that_cannot_be_made_is_named_before_the_experiment(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(experiment.find_experiment("norms"), "run", lambda options: pytest.fail("it ran"))
+    (tmp_path / "file").touch()
+    assert main(["explain", "norms", f"output={tmp_path / 'file'}"]) == 2
+    assert "file: cannot be made (File exists): name another folder" in capsys.readouterr().err
+
+
 def test_an_experiment_has_one_thread_as_a_trial_has(tmp_path):
     before = torch.get_num_threads()
     torch.set_num_threads(2)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.harness.report.generator import FIELD, write_run
 from tests.harness.scoring.tables import random_table
 from timetrial.harness import UsageError
 from timetrial.harness.cli import main
@@ -76,6 +77,32 @@ def test_workloads_that_contradict_each_other_are_found(reversed_workloads, tau_
 def test_one_workload_has_no_halves():
     found = compare_with(random_table(0, SPREADS, workloads=1), PUBLISHED, **MEASURED)
     assert found.halves is None and "half" not in conclusion(found)
+
+
+def test_one_study_has_no_spread_so_nothing_is_said_of_more_studies():
+    spreads = {"adamw": 1.0, "b": 1.1, "c": 0.9, "d": 1.05, "e": 0.95}
+    found = compare_with(random_table(0, spreads, studies=1, noise=0.3), PUBLISHED, **MEASURED)
+    assert found.speedup["studies"].low is None and found.speedup["both"].low is not None
+    assert "more studies" not in conclusion(found)
+
+
+def test_of_submissions_that_all_miss_no_order_is_claimed():
+    trials = random_table(0, SPREADS).assign(time_to_target=np.inf)
+    said = conclusion(compare_with(trials, PUBLISHED, **MEASURED))
+    assert said.startswith("By measured seconds, tau is not defined, since all are equal on 5 submissions.")
+
+
+def test_without_the_reference_the_verb_writes_no_picture_and_says_so(tmp_path, capsys):
+    field = [algorithm for algorithm in FIELD if algorithm.name != "adamw"]
+    run = write_run(tmp_path / "run", field)
+    scores = "\n".join(f"{algorithm.name},{i}" for i, algorithm in enumerate(field))
+    (tmp_path / "published.csv").write_text(f"submission,score\n{scores}\n")
+    arguments = ["validity", str(run.path), "--published", str(tmp_path / "published.csv"), "--resamples", "20"]
+    assert main([*arguments, "--output", str(tmp_path / "there")]) == 0
+    assert [file.name for file in (tmp_path / "there").iterdir()] == ["validity.md"]
+    assert "no validity.svg: it needs speed-ups over adamw" in capsys.readouterr().err
+    assert main([*arguments, "--output", str(tmp_path / "published.csv")]) == 2
+    assert "published.csv: cannot be made (File exists): name another folder" in capsys.readouterr().err
 
 
 def test_alike_submissions_have_an_interval_that_holds_zero():
