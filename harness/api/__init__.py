@@ -2,7 +2,7 @@
 
 race = timetrial.race(["adamw", my_function], suite="quickstart")
 race.leaderboard
-timetrial.read("results/miniature").plot("performance_profile")
+timetrial.read("results/miniature/self_tuning").plot("performance_profile")
 """
 
 import importlib

@@ -128,8 +128,10 @@ class Results:
         Raises `UsageError` for a submission that is not there.
         """
         board = self._board(suite, ruleset)
-        found = self.comparisons(one, other)
-        return next(each for each in found if (each.board.suite, each.board.ruleset) == (board.suite, board.ruleset))
+        for found in self.comparisons(one, other):
+            if (found.board.suite, found.board.ruleset) == (board.suite, board.ruleset):
+                return found
+        raise UsageError(f"{one} and {other} are not both on {board.suite}/{board.ruleset}")
 
     def comparisons(self, one: str, other: str) -> "list[Comparison]":
         """Compare two submissions on each leaderboard."""

@@ -47,6 +47,9 @@ def run(options: Options) -> Finding:
     if set(trials.submission) != set(options.submission) or trials.groupby(["suite", "ruleset"]).ngroups != 1:
         raise UsageError(f"{options.run} is no leaderboard with {sgd} and {adam}: name a run of one ruleset with both")
     board = score_table(trials, reference=adam)
+    if board.incomplete:
+        name, (first, *_) = next(iter(board.incomplete.items()))
+        raise UsageError(f"{options.run}: {name} has no score ({first}): run that trial again")
     numbers: dict[str, float] = {}
     for workload, result in board.of(sgd).workloads.items():
         slower = result.speedup  # of SGD over Adam: below 1 where Adam is ahead

@@ -15,6 +15,7 @@ import pandas
 from matplotlib.figure import Figure
 from scipy.optimize import curve_fit
 
+from timetrial.harness import UsageError
 from timetrial.harness.explain import experiment
 from timetrial.harness.explain.experiment import Finding
 from timetrial.harness.explain.loop import Training, find_workload, hyperparameters_of
@@ -40,6 +41,8 @@ class Options(experiment.Options):
 
 
 def run(options: Options) -> Finding:
+    if len(options.batch_sizes) < 2:
+        raise UsageError("batch_sizes has one value: give at least two to compare")
     workload = find_workload(options.suite, options.workload)
     train, validation = (workload.load(split, options.source) for split in ("train", "validation"))
     rows = variances(workload, train, options)
@@ -150,8 +153,9 @@ def draw(table: pandas.DataFrame, numbers: dict[str, float], options: Options) -
         steps.plot(own.batch_size, own.steps_to_target, "o-", **style)
         examples.plot(own.batch_size, own.steps_to_target * own.batch_size, "o-", **style)
         gap.plot(own.batch_size, own.training - own.validation, "o-", **style)
-    steps.set(ylabel="steps to the target", yscale="log")
-    examples.set(ylabel="examples to the target", yscale="log")
+    scale = "log" if numpy.isfinite(races.steps_to_target).any() else "linear"  # nothing is drawn where all miss
+    steps.set(ylabel="steps to the target", yscale=scale)
+    examples.set(ylabel="examples to the target", yscale=scale)
     gap.set(ylabel="training minus validation accuracy")
     for ax in figure.axes:
         ax.set(xscale="log", xlabel="batch size")

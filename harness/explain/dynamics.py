@@ -13,6 +13,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from timetrial.harness import UsageError
 from timetrial.harness.explain import experiment
 from timetrial.harness.explain.experiment import Finding
 from timetrial.harness.explain.loop import Training, find_workload
@@ -44,6 +45,8 @@ def run(options: Options) -> Finding:
     rows = []
     for name in options.submission:
         training = Training(workload, name, steps=options.steps, data=data, seed=options.seed)
+        if options.role not in (there := dict.fromkeys(training.task.roles.values())):
+            raise UsageError(f"role is {options.role!r}: {options.workload} has {', '.join(there)}")
         rows += [{"submission": name, **row} for row in measure(training, options.steps, options.every)]
     table = pandas.DataFrame(rows)
     shown = table[table.role == options.role]

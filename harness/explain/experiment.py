@@ -85,7 +85,7 @@ def read_options(kind: type[Options], given: Sequence[str]) -> tuple[Options, Pa
     """Read `key=value` into options of a kind, and `output=DIR`.
 
     A value is of the type of the option's default; several are written `[1,2]`, one plainly. Raises `UsageError` for an
-    unknown key, a key given twice, and a value that is not of its type.
+    unknown key, a key given twice, and a value that is not of its type or too small.
     """
     defaults = kind()
     known = [f.name for f in dataclasses.fields(kind)]
@@ -104,7 +104,10 @@ def read_options(kind: type[Options], given: Sequence[str]) -> tuple[Options, Pa
     output = values.pop("output", None)
     if values.get("data", "real") not in ("real", "synthetic"):
         raise UsageError(f"data is {values['data']!r}: choose real or synthetic")
-    return kind(**values), None if output is None else Path(output)
+    read = kind(**values)
+    if getattr(read, "every", 0) > getattr(read, "steps", math.inf):
+        raise UsageError(f"every is {read.every}, and there are {read.steps} steps: look at them more often")
+    return read, None if output is None else Path(output)
 
 
 def _read(key: str, text: str, default: Any) -> Any:
@@ -119,8 +122,9 @@ def _read(key: str, text: str, default: Any) -> Any:
         value = type(default)(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or value < 0:
-        raise UsageError(f"{key} is {text!r}: give a number of at least 0, such as {key}={default}")
+    least = 1 if isinstance(default, int) and default else 0
+    if not math.isfinite(value) or value < least:
+        raise UsageError(f"{key} is {text!r}: give a number of at least {least}, such as {key}={default}")
     return value
 
 

@@ -73,7 +73,7 @@ def optimizer_class(path: str) -> type[torch.optim.Optimizer]:
     module, _, name = path.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise UsageError(f"{path} cannot be imported: {error}") from None
     if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
         raise UsageError(f"{path} is no torch.optim.Optimizer: name a class, as in torch.optim:AdamW")

@@ -69,7 +69,7 @@ def climb(
 ) -> Ladder:
     """Run a ladder; the first of `submissions` is the reference, and the configuration names one workload.
 
-    Raises `UsageError` for an axis that the workload does not have, and where a rate range grows without end.
+    Raises `UsageError` for an axis that the workload does not have.
     """
     (base,) = select_workloads(config)
     workloads = {value: at(base, axis, value) for value in values}

@@ -34,7 +34,8 @@ def sentences(ladder: Ladder) -> list[str]:
     if ladder.fit.exponent:
         found.append(
             f"Advantages over {ladder.reference} go with {ladder.axis} to the power "
-            f"{with_interval(ladder.fit.exponent, '{:.2f}')}, one exponent for all (p = {ladder.fit.p_value:.2g} for a worse fit)."
+            f"{with_interval(ladder.fit.exponent, '{:.2f}')}, one exponent for all (p = {ladder.fit.p_value:.2g} for a "
+            "worse fit)."
         )
     if ladder.fit.beyond is None:
         found.append(f"Nothing is said beyond these values: {ladder.fit.refusal}.")

@@ -108,7 +108,14 @@ def _csv(runs: Sequence[Run], folder: Path) -> list[Path]:
 
 
 def _parquet(runs: Sequence[Run], folder: Path) -> list[Path]:
-    return _tables(runs, folder, lambda table, path: table.to_parquet(path, index=False), "parquet")
+    def write(table: Any, path: Path) -> None:
+        for name, column in table.filter(like="hyperparameter_").items():
+            there = column.dropna()
+            if there.map(type).nunique() > 1:  # as "auto" beside 0.9; a column of parquet has one type
+                table[name] = there.astype(str)
+        table.to_parquet(path, index=False)
+
+    return _tables(runs, folder, write, "parquet")
 
 
 def _tensorboard(runs: Sequence[Run], folder: Path) -> list[Path]:

@@ -73,6 +73,12 @@ def test_where_there_are_several_leaderboards_one_is_named():
     assert "performance_profile" in both.plots(ruleset="external")
 
 
+def test_two_that_are_not_on_one_leaderboard_are_not_compared(results, monkeypatch):
+    monkeypatch.setattr(type(results), "comparisons", lambda *_: [])  # as where both are on another leaderboard alone
+    with pytest.raises(timetrial.UsageError, match="muon and adamw are not both on mini/external"):
+        results.compare("muon", "adamw")
+
+
 def test_reading_nothing_is_an_error():
     with pytest.raises(timetrial.UsageError, match="nothing to read"):
         timetrial.read()

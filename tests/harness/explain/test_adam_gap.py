@@ -29,6 +29,15 @@ def test_the_gap_is_the_ratio_of_the_times_in_the_records(tmp_path):
     assert "the tail index of the gradient noise is" in found.paragraph and found.figure().axes
 
 
+@pytest.mark.parametrize("crashes", [0, 1])
+def test_a_run_in_which_one_of_them_has_crashed_is_one_line(crashes, tmp_path):
+    statuses = {("small_gpt", 1, 0): "crashed"}
+    both = [Algorithm(name, statuses=statuses if i == crashes else {}) for i, name in enumerate(("momentum", "adamw"))]
+    write_run(tmp_path / "run", both)
+    with pytest.raises(UsageError, match=r"has no score \(.*small_gpt/study_1/trial_0.*: crashed\): run that trial"):
+        adam_gap.run(adam_gap.Options(run=str(tmp_path / "run")))
+
+
 def test_a_run_without_one_of_them_is_one_line(tmp_path):
     write_run(tmp_path / "run", [Algorithm("adamw", 1.0)])
     with pytest.raises(UsageError, match="no leaderboard with momentum and adamw"):

@@ -1,5 +1,6 @@
 """Batch sizes, where the law is known."""
 
+import io
 import math
 
 import numpy
@@ -21,3 +22,10 @@ def test_the_variance_of_gradients_falls_as_one_over_the_batch():
     races = found.table[found.table.kind == "race"]
     assert list(races.batch_size) == [8, 32, 128] and races.validation.between(0, 1).all()
     assert "where theory says -1" in found.paragraph and found.figure().axes
+
+
+def test_where_nobody_reaches_the_target_there_is_a_picture_all_the_same():
+    small = {"batch_sizes": (8, 32), "examples": 64, "submission": ("adamw",), "factors": (1.0,), "gradients": 4}
+    found = batch_size.run(batch_size.Options(data="synthetic", target=1.1, **small))
+    found.figure().savefig(io.BytesIO())
+    assert "adamw unknown (0 sizes reach the target)" in found.paragraph

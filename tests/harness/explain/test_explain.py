@@ -42,6 +42,10 @@ def test_every_experiment_has_options_that_can_be_read(name):
         (["landscape", "submission=adamw"], "submission is adamw: name the two to compare, submission=[A,B]"),
         (["adam_gap", "submission=[sgd,adam,adamw]"], "submission=[A,B]"),
         (["landscape", "submission=[adamw,adamw]"], "submission=[A,B]"),
+        (["grokking", "every=0"], "every is '0': give a number of at least 1"),
+        (["grokking", "steps=20", "every=30"], "every is 30, and there are 20 steps"),
+        (["batch_size", "batch_sizes=32"], "give at least two"),
+        (["dynamics", "suite=quickstart", "data=synthetic", "role=matrix"], "small_gpt has embedding"),
     ],
 )
 def test_bad_input_is_one_line_that_says_what_to_do(given, told, capsys):

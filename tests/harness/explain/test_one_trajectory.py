@@ -132,6 +132,7 @@ def test_where_the_first_does_not_move_the_share_is_infinite():
     ("words", "said"),
     [
         ("adamw torch.optim:Nothing", "has no attribute 'Nothing'"),
+        ("adamw ./mine.py:Mine", "./mine.py:Mine cannot be imported"),
         ("adamw torch.nn:Linear", "is no torch.optim.Optimizer"),
         ("adamw torch.optim:SparseAdam", "cannot take these steps"),
         ("adamw torch.optim:AdamW --map lr=rate", "neither a value nor a hyperparameter"),

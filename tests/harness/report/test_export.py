@@ -46,6 +46,17 @@ def test_the_tables_hold_every_trial_and_every_evaluation(run, to, read, tmp_pat
     assert len(curves) == trials["n_evals"].sum() == len(read_evaluations([RunFolder(run)]))
 
 
+def test_a_hyperparameter_that_is_a_word_in_one_trial_and_a_number_in_another_is_text(tmp_path):
+    run = write_run(tmp_path / "run", [Algorithm("muon")], studies=2, trials=2).path
+    spec = run / "muon/external/small_gpt/study_1/trial_0/spec.json"
+    content = json.loads(spec.read_text())
+    content["hyperparameters"]["learning_rate"] = "auto"
+    spec.write_text(json.dumps(content))
+    exported(run, "parquet", tmp_path)
+    rates = pandas.read_parquet(tmp_path / "trials.parquet")["hyperparameter_learning_rate"]
+    assert (rates == "auto").sum() == 1 and all(float(rate) > 0 for rate in rates if rate != "auto")
+
+
 def test_tensorboards_own_reader_opens_what_was_written(run, tmp_path):
     reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     evaluations = exported(run, "tensorboard", tmp_path)
