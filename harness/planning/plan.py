@@ -105,7 +105,7 @@ def add_reference(config: Mapping[str, Any], plan: list[TrialSpec], device: str,
     if reference is None or reference in submission_list(config["submission"]):
         return plan
     ruleset = config["ruleset"] | {"studies": min(studies, config["ruleset"]["studies"])}
-    beside = make_plan({**config, "submission": reference, "ruleset": ruleset}, device, threads)
+    beside = make_plan({**config, "submission": reference, "ruleset": ruleset, "space": None}, device, threads)
     places = [(i / len(trials), trial) for trials in (beside, plan) for i, trial in enumerate(trials)]
     return [trial for _, trial in sorted(places, key=lambda place: place[0])]
 

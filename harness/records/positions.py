@@ -27,7 +27,7 @@ def _space_in(file: Path, content: bytes, submission: str) -> SearchSpace | None
 
 
 def positions(spec: TrialSpec, space: SearchSpace | None) -> dict[str, float]:
-    """Say where each hyperparameter lies that was drawn from a range: 0 at the lower end, 1 at the upper."""
+    """Say where each hyperparameter lies whose axis is a range: 0 at the lower end, 1 at the upper."""
     found = {}
     for name, axis in space.axes.items() if space else ():
         value = spec.hyperparameters.get(name)
@@ -36,6 +36,8 @@ def positions(spec: TrialSpec, space: SearchSpace | None) -> dict[str, float]:
             drawn = value * (spec.hyperparameters[divisor] if divisor else 1.0)
             low, high = axis.min, axis.max
             if axis.scaling == "log":
+                if drawn <= 0:  # given by hand, and nowhere on the axis
+                    continue
                 low, high, drawn = math.log(low), math.log(high), math.log(drawn)
             found[name] = (drawn - low) / (high - low)
     return found

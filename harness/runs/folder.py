@@ -44,8 +44,8 @@ class RunFolder(Run):
         environment = self.path / "environment.json"
         if not environment.exists():
             write_atomically(environment, json.dumps(describe_machine(), indent=1) + "\n")
-        for submission in sorted({spec.submission for spec in plan}):
-            self._copy_source(submission)
+        for submission, source_hash in sorted({(spec.submission, spec.source_hash) for spec in plan}):
+            self._copy_source(submission, source_hash)
         for spec in plan:
             self._add_trial(spec)
 
@@ -93,15 +93,21 @@ class RunFolder(Run):
         if there is None or replace(there, threads=spec.threads) == spec:
             return
         if there.source_hash != spec.source_hash:
-            made = f"another source of {spec.submission}, which has changed since"
-        else:
-            made = next(_differences(there.to_json(), replace(spec, threads=there.threads).to_json()))
-        raise UsageError(f"{folder.path} was made with {made}: give this run another name with run=NAME")
+            raise _other(folder.path, f"another source of {spec.submission}, which has changed since")
+        raise _other(folder.path, next(_differences(there.to_json(), replace(spec, threads=there.threads).to_json())))
 
-    def _copy_source(self, submission: str) -> None:
-        """Copy what a submission is, and what it imports from outside, or a link to it where that is large."""
+    def _copy_source(self, submission: str, source_hash: str) -> None:
+        """Copy what a submission is, and what it imports from outside, or a link to it where that is large.
+
+        A copy that is there already stays, but for one of another source that no trial has used.
+        """
         if self.source(submission).exists():
-            return
+            if self._kept_hash(submission) == source_hash:
+                return
+            if any(folder.path.is_relative_to(self.path / submission) for folder in self.trials()):
+                raise _other(self.path, f"another source of {submission}, which has changed since")
+            for copy in (self.source(submission), self.imports(submission)):
+                shutil.rmtree(copy, ignore_errors=True)
         found = find_submission(submission)
         places = {its.place.name: its.place for its in found.imports if its.bytes <= SMALL_BYTES}
         large = {its.place.name: its.place for its in found.imports if its.bytes > SMALL_BYTES}
@@ -129,6 +135,10 @@ class RunFolder(Run):
             shutil.rmtree(temporary, ignore_errors=True)
             if not target.exists():
                 raise
+
+
+def _other(place: Path, made: str) -> UsageError:
+    return UsageError(f"{place} was made with {made}: give this run another name with run=NAME")
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], where: str = "") -> Iterator[str]:

@@ -33,7 +33,7 @@ class SlotProcess:
         environment |= {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
         self.number = number
         self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND],
+            [sys.executable, "-P", "-c", COMMAND],  # -P: nothing is imported from the current folder
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,

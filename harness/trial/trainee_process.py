@@ -84,9 +84,10 @@ class TraineeProcess:
     def warm_up(self, timeout: float) -> float:
         """Wait until the trainee is isolated and warm; gives the seconds that it took to warm up."""
         isolated, began = self.expect("isolated", timeout)
-        self.isolation = isolated["enforced"]  # no code of the submission has run yet
+        self.isolation = isolated["enforced"]
         self.overseers = [self.root, self.keeper, *descendants(self.keeper)]
         self.pid = self.overseers.pop()
+        self.command("import")  # no code of the submission has run yet, so that all above are known
         return self.expect("warm", timeout)[1] - began
 
     def begin(self, training_data: SharedTensors, state: bytes, timeout: float, **told: float) -> float:
@@ -181,7 +182,7 @@ class TraineeProcess:
             if _out_of_memory_kills() > self.out_of_memory_kills:
                 return TrialFailure("out_of_memory", "the kernel killed the trainee for want of memory")
             return TraineeKilled()
-        how_it_ended = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        how_it_ended = f"was killed by {_signal_name(-code)}" if code < 0 else f"exited with code {code}"
         return TrialFailure("crashed", f"the trainee {how_it_ended}; its output is in trainee.log")
 
     def _how_it_ended(self) -> dict[str, Any]:
@@ -190,6 +191,13 @@ class TraineeProcess:
             raise TrialFailure("crashed", "the trainee closed its channel and lives on")
         said = os.read(self.end, 4096)
         return json.loads(said) if said else {}
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most of the real-time signals have no name
+        return f"signal {number}"
 
 
 def _remove(folder: str) -> None:

@@ -37,6 +37,7 @@ ENDS = {
         "a wrong type": ("optimizer.param_groups[0]['lr'] = 'high'; optimizer.step()", "Error"),
         "a reason that a terminal would obey": ("raise ValueError('\\x1b[2J\\ud800' * 999)", "ValueError: \ufffd[2J"),
         "its own death": ("os.kill(os.getpid(), 9)", "the trainee was killed"),
+        "a signal without a name": ("os.kill(os.getpid(), 40)", "killed by signal 40"),
     },
     "out_of_memory": {
         "a huge tensor": ("torch.ones(10**12)", "allocate memory"),

@@ -5,9 +5,10 @@ import time
 import pytest
 
 from tests.harness.trial.tiny import HONEST, spec_with
-from timetrial.harness.trial import watch
+from timetrial.harness.trial import trainee_process, watch
 from timetrial.harness.trial.arena import Arena
 from timetrial.harness.trial.failures import TrialFailure
+from timetrial.harness.trial.process_tree import descendants
 
 SLOW_STEP = """
 import time, torch
@@ -104,6 +105,14 @@ def test_computing_while_the_clock_stands_disqualifies(who, ran, long_evaluation
     result, _ = ran(OFF_CLOCK[who], spec_with(max_steps=200))
     assert result.status == "disqualified"
     assert "off the clock" in result.reason or "more than 1 thread" in result.reason
+
+
+def test_a_process_that_it_forks_at_once_is_not_taken_for_the_trainee(ran, monkeypatch) -> None:
+    forks = "import os, threading, time\nif os.fork() == 0: time.sleep(60), os._exit(0)\n"
+    spins = "def spin():\n    while True: pass\nthreading.Thread(target=spin, daemon=True).start()\n"
+    monkeypatch.setattr(trainee_process, "descendants", lambda pid: time.sleep(0.5) or descendants(pid))
+    result, _ = ran(forks + spins + HONEST, spec_with(max_steps=200))
+    assert result.status == "disqualified", result.reason
 
 
 def test_an_honest_trial_with_as_many_evaluations_is_not_disqualified(ran, long_evaluations) -> None:

@@ -93,6 +93,13 @@ def test_the_reference_never_runs_twice_nor_where_it_is_not_wanted() -> None:
             with_reference("suite=mini", "reference_studies=0", *unused)
 
 
+def test_a_space_that_is_given_for_a_class_is_not_asked_of_the_reference() -> None:
+    config = compose(["submission=torch.optim:AdamW", "suite=mini", "+space.lr=[1e-4,1e-2,log]"])
+    own = make_plan(config, "cpu", 1)
+    beside = [spec for spec in add_reference(config, own, "cpu", 1) if spec not in own]
+    assert beside == [spec for spec in with_reference("suite=mini") if spec.submission == "adamw"]
+
+
 def test_protocol_is_shared_by_submissions_and_not_by_budgets() -> None:
     plan = plan_of("suite=mini", "submission=[sgd,adamw]")
     changed = plan_of("suite=mini", "suite.workloads.fashion_mnist_mlp.budget_seconds=9")
