@@ -149,6 +149,18 @@ def test_the_workload_conforms_and_a_race_on_it_is_calibrated_with_a_few_points(
     assert (folder / "calibration-small" / "findings" / "digits.csv").exists()
 
 
+@pytest.mark.parametrize("name", ["small_gpt", "modular_division"])
+def test_a_workload_whose_examples_are_no_rows_conforms(name):
+    from timetrial.harness.explain.loop import find_workload
+    from timetrial.harness.rules.conformance import check_workload
+    from timetrial.harness.workload import DataSource
+
+    found = {
+        one.check: one.problem for one in check_workload(find_workload("quickstart", name), DataSource("synthetic"))
+    }
+    assert (found["data"], found["evaluation"]) == (None, None)
+
+
 def test_new_writes_a_workload_that_conforms_with_its_suite_and_its_test(tmp_path, monkeypatch, capsys):
     from timetrial.harness.planning.configuration import compose
     from timetrial.harness.planning.plan import select_workloads

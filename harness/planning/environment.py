@@ -45,14 +45,27 @@ def is_same_machine(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> boo
 @functools.cache
 def gpus() -> list[str]:
     """List the GPUs that this process may use, each as name, memory, driver, highest clock (from `nvidia-smi`)."""
-    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version,clocks.max.sm", "--format=csv,noheader"]
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    query = ["nvidia-smi", "--query-gpu=uuid,name,memory.total,driver_version,clocks.max.sm", "--format=csv,noheader"]
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         lines = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout.splitlines()
-        if visible is not None:
-            lines = [lines[int(i)] for i in visible.split(",") if i.isdigit() and int(i) < len(lines)]
-        return lines
+        return _visible(dict(line.split(", ", 1) for line in lines), os.environ.get("CUDA_VISIBLE_DEVICES"))
     return []
+
+
+def _visible(by_uuid: Mapping[str, str], visible: str | None) -> list[str]:
+    """Choose the GPUs that `CUDA_VISIBLE_DEVICES` names: by number, by UUID or its beginning, or as a part (MIG)."""
+    every = list(by_uuid.values())
+    if visible is None or not every:
+        return every
+    found = []
+    for name in filter(None, map(str.strip, visible.split(","))):
+        if name.isdigit():
+            found += every[int(name) : int(name) + 1]
+        elif name.startswith("MIG-"):
+            found.append(f"part of {every[0]}")  # of which one, nothing here says
+        else:
+            found += [gpu for uuid, gpu in by_uuid.items() if uuid.startswith(name)][:1]
+    return found
 
 
 def choose_device(wanted: Any) -> str:

@@ -66,12 +66,12 @@ def trial_maker(config: Mapping[str, Any], device: str, threads: int) -> Callabl
     )
     shared = {
         "suite": suite["name"],
-        "suite_version": suite["version"],
+        "suite_version": _whole_number(suite["version"], "suite.version"),
         "ruleset": ruleset["name"],
         "data": data_kind(config["data"]),
         "device": device,
         "threads": threads,
-        "warmup_steps": suite["warmup_steps"],
+        "warmup_steps": _whole_number(suite["warmup_steps"], "suite.warmup_steps", least=0),
         "execution": _execution(suite.get("execution", "eager"), device),
         "variant_seed": _whole_number(config["variant_seed"], "variant_seed", least=0, or_null=True),
         "max_steps": _whole_number(config["max_steps"], "max_steps", or_null=True),
@@ -129,6 +129,11 @@ def draw_points(folder: SubmissionFolder, ruleset: str, study: int, trials: int)
         )
     if ruleset == "self_tuning":
         return [dict(folder.hyperparameters) for _ in range(trials)]
+    if 0 < len(folder.search_space.points) < trials:
+        raise UsageError(
+            f"ruleset.trials is {trials}: the search space of {folder.name} is a list of "
+            f"{len(folder.search_space.points)} points; give at most so many"
+        )
     return folder.search_space.draw(study, trials)
 
 
@@ -175,6 +180,9 @@ def _read_workload(suite: str, name: str, given: Mapping[str, Any]) -> WorkloadS
         _whole_number(getattr(spec, key), f"{where}.{key}")
     for key in ("target", "budget_seconds"):
         _positive_number(getattr(spec, key), f"{where}.{key}")
+    for key in ("test_target", "pace_seconds"):
+        if getattr(spec, key) is not None:
+            _positive_number(getattr(spec, key), f"{where}.{key}")
     return spec
 
 

@@ -137,15 +137,23 @@ class TrialFolder:
                 file.seek(max(0, size - _LINE_LIMIT))
                 tail = file.read()
                 file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
-            file.write(json.dumps(asdict(evaluation), allow_nan=True).encode() + b"\n")
+            file.write(_line(evaluation))
             file.flush()
             os.fsync(file.fileno())
+
+    def keep_evaluations_until(self, step: float) -> None:
+        """Drop the lines after `step`, where a trial goes on: it may come to other steps the second time."""
+        if not self.evaluations_file.exists():
+            return
+        every = self.read_evaluations()
+        if len(kept := [evaluation for evaluation in every if evaluation.step <= step]) < len(every):
+            write_atomically(self.evaluations_file, b"".join(map(_line, kept)))
 
     def read_evaluations(self) -> list[Evaluation]:
         """Read the evaluations of the trial.
 
-        A trial that was resumed repeats the steps after its checkpoint: a line supersedes all before it that are not
-        at earlier steps. A last line without an end is what a kill has cut short, and not read.
+        In records of before, a trial that was resumed has the steps after its checkpoint twice: a line supersedes all
+        before it that are not at earlier steps. A last line without an end is what a kill has cut short, and not read.
         """
         if not self.evaluations_file.exists():
             return []
@@ -254,6 +262,10 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _line(evaluation: Evaluation) -> bytes:
+    return json.dumps(asdict(evaluation), allow_nan=True).encode() + b"\n"
 
 
 def _json_text(value: Any) -> str:

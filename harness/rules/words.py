@@ -47,7 +47,7 @@ FOREIGN_CALLS = {
     **dict.fromkeys(("torch.jit.fork", "torch.jit._fork"), "starts a thread"),
     **dict.fromkeys(("os.kill", "os.killpg", "os._exit", "os.abort"), "ends a process"),
     **dict.fromkeys(("os.sched_setaffinity", "os.nice", "os.dup", "os.dup2", "os.pipe"), "changes its process"),
-    **dict.fromkeys(("exec", "eval", "compile", "__import__", "globals", "breakpoint", "input"), "hides what it does"),
+    **dict.fromkeys(("exec", "eval", "compile", "__import__", "globals", "breakpoint"), "hides what it does"),
     **dict.fromkeys(("sys._getframe", "sys._current_frames", "sys.settrace", "sys.setprofile"), "inspects frames"),
     **dict.fromkeys(("sys.modules", "sys.meta_path", "sys.path"), "reaches other modules"),
     **dict.fromkeys(("torch.set_num_threads", "torch.set_num_interop_threads"), "changes the threads of the trial"),

@@ -13,7 +13,7 @@ from timetrial.harness.runs.folder import RunFolder
 from timetrial.harness.runs.local import run_locally, slots_and_threads
 from timetrial.harness.runs.progress_bar import Progress
 from timetrial.harness.runs.slot import SlotAssignment
-from timetrial.harness.runs.slurm import Resources, read_resources, submit
+from timetrial.harness.runs.slurm import Resources, lost_trials, read_resources, submit
 from timetrial.harness.runs.trial_state import TrialState, trial_states
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 5.0
 """How often the jobs of a cluster are looked at."""
+PATIENCE_SECONDS = 3600.0
+"""For how long a cluster may give no answer."""
 RESUBMISSIONS = 3
 """How often what lost its job is submitted again, without a trial having ended in between."""
 
@@ -52,6 +54,8 @@ def read_place(config: Mapping[str, Any]) -> Place:
     keep, data_root = config["keep_weights"], config["data_root"]
     if not isinstance(keep, bool):
         raise UsageError(f"keep_weights is {keep!r}: write keep_weights=true or keep_weights=false")
+    if data_root is not None and not isinstance(data_root, str):
+        raise UsageError(f"data_root is {data_root!r}: give a folder, such as data_root=./{data_root}")
     if config["executor"]["name"] == "slurm":
         resources = read_resources(config["executor"], config["device"])
         return Place(resources.device, resources.slots, resources.threads, data_root, resources, keep)
@@ -83,8 +87,11 @@ def submit_plan(run: RunFolder, plan: Sequence[TrialSpec], place: Place) -> "lis
 
 
 def wait_for_jobs(run: RunFolder, plan: Sequence[TrialSpec], place: Place) -> None:
-    """Return when all trials of a submitted plan are over; those that lose their job are submitted again."""
-    ended, resubmissions = -1, 0
+    """Return when all trials of a submitted plan are over; those that lose their job are submitted again.
+
+    A cluster that does not answer is asked again. Raises `UsageError` where it has not answered for `PATIENCE_SECONDS`.
+    """
+    ended, resubmissions, answered = -1, 0, time.monotonic()
     while True:
         over = sum(state.is_over for state in states_of(run, plan))
         if over != ended:
@@ -93,10 +100,19 @@ def wait_for_jobs(run: RunFolder, plan: Sequence[TrialSpec], place: Place) -> No
         if over == len(plan):
             return
         time.sleep(POLL_SECONDS)
-        resubmissions += bool(submit_plan(run, plan, place) if resubmissions < RESUBMISSIONS else [])
-        if resubmissions == RESUBMISSIONS:
-            print(f"{run.name}: jobs end and leave trials behind; timetrial status names their logs", file=sys.stderr)
-            return
+        try:
+            if resubmissions < RESUBMISSIONS:
+                resubmissions += bool(submit_plan(run, plan, place))
+            elif lost_trials(run, plan):
+                print(
+                    f"{run.name}: jobs end and leave trials behind; timetrial status names their logs", file=sys.stderr
+                )
+                return
+            answered = time.monotonic()
+        except UsageError as error:
+            if time.monotonic() - answered > PATIENCE_SECONDS:
+                raise
+            print(f"{run.name}: {error}; asking again", file=sys.stderr, flush=True)
 
 
 def run_to_end(run: RunFolder, plan: Sequence[TrialSpec], place: Place) -> None:

@@ -27,11 +27,12 @@ def slots_and_threads(options: Mapping[str, Any], device: str) -> tuple[int, int
 
     Raises `UsageError` for numbers that are neither `auto` nor at least 1.
     """
-    return share_out(options, len(gpus()) if device == "cuda" else 0, len(os.sched_getaffinity(0)))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return share_out(options, len(gpus()) if device == "cuda" else 0, len(os.sched_getaffinity(0)), memory)
 
 
-def share_out(options: Mapping[str, Any], gpus: int, cores: int) -> tuple[int, int]:
-    """Read `slots` and `threads` of an executor, where either may be `auto`.
+def share_out(options: Mapping[str, Any], gpus: int, cores: int, memory: float) -> tuple[int, int]:
+    """Read `slots` and `threads` of an executor, where either may be `auto`, for so many cores and bytes of memory.
 
     On a CPU a trial has one thread and slots fill the cores, since with several threads the time of a trial depends on
     their number and on every other program; where memory is short there are fewer. With GPUs each has a slot, and the
@@ -41,8 +42,7 @@ def share_out(options: Mapping[str, Any], gpus: int, cores: int) -> tuple[int, i
         slots = whole(gpus if options["slots"] == "auto" else options["slots"], "slots")
         return slots, whole(max(1, cores // slots) if options["threads"] == "auto" else options["threads"], "threads")
     threads = whole(1 if options["threads"] == "auto" else options["threads"], "threads")
-    fit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // SLOT_BYTES
-    fill = max(1, min(cores // threads, fit))
+    fill = max(1, int(min(cores // threads, memory // SLOT_BYTES)))
     return whole(fill if options["slots"] == "auto" else options["slots"], "slots"), threads
 
 

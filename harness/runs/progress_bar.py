@@ -195,4 +195,6 @@ def _latest(folder: Path, running: Running) -> tuple[float, float, str]:
     if not values:
         return 0, 0.0, "-"
     best = max(values) if running.higher_is_better else min(values)
-    return evaluations[-1].step, evaluations[-1].seconds, f"{best:.3g}"
+    last = evaluations[-1]
+    seconds = last.seconds if last.paced_seconds is None else last.paced_seconds  # as the budget counts
+    return last.step, seconds, f"{best:.3g}"

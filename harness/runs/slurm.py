@@ -1,5 +1,7 @@
 """The SLURM executor: trials packed into jobs, submitted as an array through submitit."""
 
+import math
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -53,7 +55,7 @@ def read_resources(options: Mapping[str, Any], device: Any) -> Resources:
     if (device == "cuda" and count == "0") or (device == "cpu" and count != "0"):
         raise UsageError(f"device={device} with executor.gpus={gpus}: the GPUs of a job decide where it trains")
     cpus, minutes = whole(options["cpus"], "cpus"), whole(options["time"], "time")
-    slots, threads = share_out(options, int(count), cpus)
+    slots, threads = share_out(options, int(count), cpus, _bytes_of(options["memory"]))
     names = {"partition": "partition", "account": "account", "qos": "qos", "constraint": "constraint", "memory": "mem"}
     given = {theirs: options[ours] for ours, theirs in names.items() if options[ours] is not None}
     resources = Resources(
@@ -74,6 +76,12 @@ def read_resources(options: Mapping[str, Any], device: Any) -> Resources:
         additional_parameters={"requeue": True, **options["additional_parameters"]},
     )
     return resources
+
+
+def _bytes_of(memory: Any) -> float:
+    """Read what `--mem` takes, such as 64G, or 4000 for so many MiB; infinite where nothing can be told of it."""
+    read = re.fullmatch(r"(\d+)([KMGT]?)B?", str(memory), re.IGNORECASE)
+    return int(read[1]) * 1024 ** (1 + "KMGT".index(read[2].upper() or "M")) if read and int(read[1]) else math.inf
 
 
 @dataclass
@@ -127,13 +135,13 @@ def submit(
     Raises `UsageError` where SLURM refuses.
     """
     with _alone(run):
-        queue = read_queue()
-        queued = [job for job in read_jobs(run) if job.id in queue]
-        taken = {trial for job in queued for trial in job.trials}
-        free = [spec for spec in plan if spec.folder not in taken]
-        states = trial_states(run, [run.trial(spec) for spec in free])
-        missing = [spec for spec, at in zip(free, states, strict=True) if at.state in ("waiting", "corrupt")]
-        packs = pack(missing, resources.time * 60 - resources.stop_seconds, resources.slots, resources.max_jobs)
+        queued = _queued_jobs(run)
+        packs = pack(
+            _missing(run, plan, queued),
+            resources.time * 60 - resources.stop_seconds,
+            resources.slots,
+            resources.max_jobs,
+        )
         root = None if data_root is None else str(Path(data_root).resolve())
         assignments = [
             SlotAssignment(
@@ -142,6 +150,23 @@ def submit(
             for trials in packs
         ]
         return _submit_jobs(run, assignments, resources, max(1, resources.max_jobs - len(queued)))
+
+
+def lost_trials(run: RunFolder, plan: Sequence[TrialSpec]) -> list[TrialSpec]:
+    """List the trials of `plan` that are neither over, nor claimed, nor in a job that waits or runs."""
+    return _missing(run, plan, _queued_jobs(run))
+
+
+def _queued_jobs(run: RunFolder) -> list[Job]:
+    queue = read_queue()
+    return [job for job in read_jobs(run) if job.id in queue]
+
+
+def _missing(run: RunFolder, plan: Sequence[TrialSpec], queued: Sequence[Job]) -> list[TrialSpec]:
+    taken = {trial for job in queued for trial in job.trials}
+    free = [spec for spec in plan if spec.folder not in taken]
+    states = trial_states(run, [run.trial(spec) for spec in free])
+    return [spec for spec, at in zip(free, states, strict=True) if at.state in ("waiting", "corrupt")]
 
 
 def _submit_jobs(run: RunFolder, assignments: list[SlotAssignment], resources: Resources, at_once: int) -> list[Job]:

@@ -21,7 +21,8 @@ Ending = str | TrialFailure
 
 def decide(spec: TrialSpec, workload: Workload, clock: Clock, finite: bool, validation: Metrics) -> Ending | None:
     """Say how the trial ends with this evaluation; None where it goes on."""
-    if not finite or validation["loss"] != validation["loss"]:
+    loss = validation.get("loss", 0.0)  # a workload need not have one among its metrics
+    if not finite or loss != loss:
         return TrialFailure("diverged", f"weights or loss are not finite at step {clock.step:g}")
     if workload.reaches(validation, spec.workload.target) and clock.paced_seconds <= spec.budget_seconds:
         return "target_reached"

@@ -38,22 +38,25 @@ def prepare_loss(execution: str, workload: Workload, model: nn.Module, example: 
 
 def where_prepared(fast: Loss, eager: Loss, model: nn.Module, example: Batch) -> Loss:
     """Use `fast` for what it was prepared for, and `eager` for everything else."""
-    modules, parameters = list(model.modules()), list(model.parameters())
-    tensors = [*parameters, *model.buffers()]
-    layout, addresses = _layout(example), [tensor.data_ptr() for tensor in tensors]
+    modules = list(model.modules())
+    layout, addresses = _layout(example), _addresses(model)
 
     def is_as_prepared(given: nn.Module, batch: Batch) -> bool:
         return (
             given is model
-            and model.training
+            and all(module.training for module in modules)
             and torch.is_grad_enabled()
             and _layout(batch) == layout
-            and [tensor.data_ptr() for tensor in tensors] == addresses
-            and all(p.requires_grad for p in parameters)
+            and _addresses(model) == addresses
+            and all(p.requires_grad for p in model.parameters())
             and not any(map(_is_changed, modules))
         )
 
     return lambda given, batch: (fast if is_as_prepared(given, batch) else eager)(given, batch)
+
+
+def _addresses(model: nn.Module) -> list[int]:
+    return [tensor.data_ptr() for tensor in (*model.parameters(), *model.buffers())]
 
 
 def _layout(batch: Batch) -> list[tuple[torch.Size, torch.dtype]]:

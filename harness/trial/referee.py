@@ -51,6 +51,7 @@ def run_trial(
     checkpoint = folder.read_checkpoint()
     pace_seconds = None if arena.pacer is None else spec.workload.pace_seconds
     counters = Counters(Clock(pace_seconds)) if checkpoint is None else Counters.from_json(checkpoint[0])
+    folder.keep_evaluations_until(counters.clock.step)
     weights = SharedTensors(arena.model.state_dict())
     assignment = _assign(spec, source, arena, weights)
     ending: Ending | None = None

@@ -190,9 +190,7 @@ def _train(channel: Channel, assignment: Assignment, weights: SharedTensors) -> 
         run.hand_over(weights)
         run.elapsed.stop()
         channel.send("weights", examples=run.batches.examples_drawn)  # also those that the hand-over has drawn
-    device = run.task.device
-    peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
-    channel.send("summary", optimizer_state_bytes=_state_bytes(run.submission), peak_device_memory_bytes=peak)
+    channel.send("summary", optimizer_state_bytes=_state_bytes(run.submission))
 
 
 def _begin(channel: Channel, assignment: Assignment, run: Run, module: types.ModuleType) -> None:

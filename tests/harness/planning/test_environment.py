@@ -28,6 +28,27 @@ def test_a_changed_clone_is_dirty_and_one_with_new_results_is_not(clone):
     assert environment._commit() == f"{clean}-dirty"
 
 
+GPUS = {"GPU-5f1b-aa": "one", "GPU-77c0-bb": "other"}
+
+
+@pytest.mark.parametrize(
+    ("visible", "seen"),
+    [
+        (None, ["one", "other"]),
+        ("1", ["other"]),
+        ("1,0", ["other", "one"]),
+        ("7", []),
+        ("", []),
+        ("GPU-77c0-bb", ["other"]),
+        ("GPU-5f, 1", ["one", "other"]),
+        ("GPU-of-another-node", []),
+        ("MIG-11", ["part of one"]),
+    ],
+)
+def test_gpus_are_those_that_cuda_shows(visible, seen):
+    assert environment._visible(GPUS, visible) == seen
+
+
 def test_without_git_there_is_no_commit(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "CLONE", tmp_path)
     assert environment._commit() is None

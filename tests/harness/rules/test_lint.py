@@ -83,6 +83,7 @@ HONEST = [
     *("if len(p.shape) == 2: pass", "getattr(group, 'lr', 0.1)", "setattr(self, name, 1)", "cache[p.shape] = 1"),
     *("import math; math.sqrt(2)", "import torch; torch.linalg.qr(x)", "state.get('step', 0)"),
     *("from timetrial.submissions.mine.parts import build", "x.sum() / x.numel()"),
+    "def forward(ctx, input): return input.sign()",
 ]
 
 

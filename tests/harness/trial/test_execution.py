@@ -99,6 +99,8 @@ UNPREPARED = {
     "another forward": lambda model: setattr(model.head, "forward", lambda x: x @ model.head.weight.T),
     "evaluation mode": lambda model: model.eval(),
     "weights that moved": _other_weights,
+    "a part in evaluation mode": lambda model: next(m for m in model.modules() if "Norm" in type(m).__name__).eval(),
+    "another weight": lambda model: setattr(model.head, "weight", torch.nn.Parameter(model.head.weight.detach() + 1)),
     "a frozen weight": lambda model: next(model.parameters()).requires_grad_(False),
 }
 
