@@ -125,6 +125,8 @@ def test_a_trial_interrupted_and_resumed_ends_as_one_never_interrupted(workload,
         run(spec, arenas[workload], tmp_path / "cut", stop=lambda: next(polls))
     assert (tmp_path / "cut" / "checkpoint.pt").exists()
     clock_then = json.loads((tmp_path / "cut" / "evals.jsonl").read_text().splitlines()[-1])["seconds"]
+    last = TrialFolder(tmp_path / "cut").read_evaluations()[-1]
+    TrialFolder(tmp_path / "cut").append(replace(last, step=last.step + 0.5))  # of an attempt that was killed
     resumed = run(spec, arenas[workload], tmp_path / "cut")
     assert resumed == whole
     evaluations = TrialFolder(tmp_path / "cut").read_evaluations()

@@ -50,6 +50,12 @@ def test_a_target_counts_only_within_the_budget_and_with_finite_weights(seconds,
     assert getattr(ending, "status", ending) == status
 
 
+def test_a_workload_need_not_have_a_loss_among_its_metrics() -> None:
+    spec = spec_with({"target": 0.5}, max_steps=None)
+    clock = Clock(seconds=1.0, paced_seconds=1.0, step=10)
+    assert decide(spec, make_workload(spec.workload, None), clock, True, {"accuracy": 0.5}) == "target_reached"
+
+
 def test_a_gap_is_in_the_result_of_a_trial_that_reached_its_target(tmp_path) -> None:
     spec = spec_with({"target": 0.01, "test_target": 1.0})
     arena = Arena(spec, None)
