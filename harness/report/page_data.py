@@ -95,7 +95,7 @@ def _verifications(board: Board) -> dict[str, Any]:
                 for its in found
             ],
         }
-        for name, found in ((name, board.verifications.get(name, [])) for name in board.submissions)
+        for name, found in ((name, board.verifications.get(name, [])) for name in sorted(board.submissions))
     }
 
 
